@@ -1,6 +1,12 @@
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include "tests/support/results.h"
+#include "tests/support/watchdog.h"
 
 int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
+  ::testing::InitGoogleMock(&argc, argv);
+  ::testing::TestEventListeners& listeners = ::testing::UnitTest::GetInstance()->listeners();
+  listeners.Append(unirack::testing::make_watchdog());
+  if (auto* results = unirack::testing::make_results_listener()) listeners.Append(results);
   return RUN_ALL_TESTS();
 }

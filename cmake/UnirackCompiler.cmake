@@ -1,0 +1,49 @@
+# How everything of ours is compiled: language, warnings, sanitizers, compiler cache, linker.
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+
+# The precompiled test header keeps ccache from hitting unless it is told that this is fine.
+find_program(CCACHE_PROGRAM ccache)
+mark_as_advanced(CCACHE_PROGRAM)
+foreach(language C CXX)
+  if(CCACHE_PROGRAM AND (NOT CMAKE_${language}_COMPILER_LAUNCHER
+                         OR CMAKE_${language}_COMPILER_LAUNCHER STREQUAL "ccache"))
+    set(CMAKE_${language}_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE_PROGRAM})
+  endif()
+endforeach()
+
+# Linking a score of sanitized binaries with the default linker costs minutes.
+find_program(LLD_PROGRAM ld.lld)
+mark_as_advanced(LLD_PROGRAM)
+if(LLD_PROGRAM)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+# The bits of a sum are part of the contract: no contraction into fused multiply-add, anywhere.
+add_library(unirack_options INTERFACE)
+target_include_directories(unirack_options INTERFACE
+  ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(unirack_options INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -ffp-contract=off $<$<BOOL:${UNIRACK_WERROR}>:-Werror>)
+
+if(UNIRACK_SANITIZE)
+  add_compile_options(-fsanitize=${UNIRACK_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${UNIRACK_SANITIZE})
+endif()
+if(UNIRACK_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "UNIRACK_FUZZ needs clang; use the preset asan")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,17 @@
+# tests/fuzz/<name>_fuzz.cc: one libFuzzer executable each. As a test it replays its corpus
+# tests/fuzz/corpus/<name>_fuzz/; scripts/fuzz.sh explores.
+file(GLOB UNIRACK_FUZZ_SOURCES CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cc)
+add_custom_target(fuzzers)
+foreach(source ${UNIRACK_FUZZ_SOURCES})
+  cmake_path(GET source STEM name)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE unirack_static unirack_options)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  add_dependencies(fuzzers ${name})
+  set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  if(UNIRACK_TESTS AND EXISTS ${corpus})
+    add_test(NAME ${name}_corpus COMMAND ${name} -runs=0 ${corpus})
+    set_tests_properties(${name}_corpus PROPERTIES TIMEOUT 120)
+  endif()
+endforeach()

@@ -1,0 +1,37 @@
+# The library. Every source is compiled once; the shared library, the static one and the tests
+# share the objects. Only symbols that begin with "unirack" leave the shared library.
+set(UNIRACK_DEPENDENCIES Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog hwy::hwy)
+
+file(GLOB_RECURSE UNIRACK_SOURCES CONFIGURE_DEPENDS
+  lib/*.cc transports/*.cc collectives/*.cc kernels/*.cc)
+add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
+target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
+set_target_properties(unirack_objects PROPERTIES
+  C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+
+set(UNIRACK_EXPORTS ${PROJECT_SOURCE_DIR}/cmake/unirack.map)
+add_library(unirack SHARED $<TARGET_OBJECTS:unirack_objects>)
+set_target_properties(unirack PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${UNIRACK_EXPORTS})
+target_link_options(unirack PRIVATE -Wl,--version-script=${UNIRACK_EXPORTS})
+if(NOT UNIRACK_SANITIZE)
+  target_link_options(unirack PRIVATE -Wl,-z,defs)
+endif()
+
+add_library(unirack_static STATIC $<TARGET_OBJECTS:unirack_objects>)
+set_target_properties(unirack_static PROPERTIES OUTPUT_NAME unirack)
+
+foreach(library unirack unirack_static)
+  target_link_libraries(${library} PRIVATE ${UNIRACK_DEPENDENCIES})
+  target_include_directories(${library} INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  add_library(unirack::${library} ALIAS ${library})
+endforeach()
+
+# Joining through MPI is a header of its own, so that the library does not need MPI.
+if(MPI_C_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/include/unirack/mpi.hpp)
+  add_library(unirack_mpi INTERFACE)
+  set_target_properties(unirack_mpi PROPERTIES EXPORT_NAME mpi)
+  target_link_libraries(unirack_mpi INTERFACE unirack MPI::MPI_C)
+  add_library(unirack::mpi ALIAS unirack_mpi)
+endif()

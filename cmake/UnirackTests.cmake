@@ -1,0 +1,58 @@
+# unirack_tests is one binary that ctest runs in shards; suites named *Timed* run alone, after them,
+# because they measure time. See tests/README.md for the names.
+find_package(GTest REQUIRED)
+file(GLOB_RECURSE UNIRACK_TEST_SOURCES CONFIGURE_DEPENDS tests/*_test.cc)
+file(GLOB UNIRACK_TEST_SUPPORT CONFIGURE_DEPENDS tests/support/*.cc)
+
+if(UNIRACK_THREADED_TESTS_ONLY)
+  set(selected)
+  foreach(source ${UNIRACK_TEST_SOURCES})
+    file(STRINGS ${source} lines REGEX "Threaded" LIMIT_COUNT 1)
+    if(lines)
+      list(APPEND selected ${source})
+    endif()
+  endforeach()
+  set(UNIRACK_TEST_SOURCES ${selected})
+  set(UNIRACK_TEST_FILTER "*Threaded*")
+else()
+  set(UNIRACK_TEST_FILTER "*")
+endif()
+
+add_executable(unirack_tests ${UNIRACK_TEST_SOURCES} ${UNIRACK_TEST_SUPPORT})
+target_link_libraries(unirack_tests PRIVATE unirack_objects nlohmann_json::nlohmann_json
+  GTest::gmock GTest::gtest)
+target_precompile_headers(unirack_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+if(TARGET unirack_perf_common)
+  target_link_libraries(unirack_tests PRIVATE unirack_perf_common)
+endif()
+
+# A sanitized test is several times slower; the limit is per test case, set by the watchdog.
+set(UNIRACK_TEST_TIMEOUT_S 30)
+if(UNIRACK_SANITIZE)
+  set(UNIRACK_TEST_TIMEOUT_S 120)
+endif()
+set(UNIRACK_TEST_ENVIRONMENT UNIRACK_TEST_TIMEOUT_S=${UNIRACK_TEST_TIMEOUT_S}
+  ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  UBSAN_OPTIONS=print_stacktrace=1
+  TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+set(UNIRACK_TEST_RESULTS ${PROJECT_BINARY_DIR}/test-results)
+file(MAKE_DIRECTORY ${UNIRACK_TEST_RESULTS})
+
+function(unirack_add_shard name filter count index)
+  add_test(NAME ${name} COMMAND unirack_tests --gtest_brief=1 --gtest_filter=${filter})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS gtest ENVIRONMENT
+    "${UNIRACK_TEST_ENVIRONMENT};GTEST_TOTAL_SHARDS=${count};GTEST_SHARD_INDEX=${index};\
+UNIRACK_TEST_RESULTS=${UNIRACK_TEST_RESULTS}/${name}.txt")
+endfunction()
+
+set(UNIRACK_TEST_SHARDS 4)
+foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
+  math(EXPR zero_based "${index} - 1")
+  unirack_add_shard(unirack_tests_${index} "${UNIRACK_TEST_FILTER}-*Timed*"
+    ${UNIRACK_TEST_SHARDS} ${zero_based})
+endforeach()
+# Under a sanitizer a time limit says nothing.
+if(NOT UNIRACK_SANITIZE)
+  unirack_add_shard(unirack_tests_timed "*Timed*" 1 0)
+  set_tests_properties(unirack_tests_timed PROPERTIES RUN_SERIAL ON)
+endif()
