@@ -55,4 +55,12 @@ endforeach()
 if(NOT UNIRACK_SANITIZE)
   unirack_add_shard(unirack_tests_timed "*Timed*" 1 0)
   set_tests_properties(unirack_tests_timed PROPERTIES RUN_SERIAL ON)
+
+  # The package is complete once the C interface is implemented.
+  if(EXISTS ${PROJECT_SOURCE_DIR}/collectives/c_api.cc)
+    add_test(NAME package COMMAND ${CMAKE_COMMAND} -D BUILD_DIR=${PROJECT_BINARY_DIR}
+      -D LIBRARY=$<TARGET_FILE:unirack> -D NM=${CMAKE_NM} -D GENERATOR=${CMAKE_GENERATOR}
+      -P ${PROJECT_SOURCE_DIR}/tests/package/check.cmake)
+    set_tests_properties(package PROPERTIES TIMEOUT 180)
+  endif()
 endif()

@@ -105,6 +105,10 @@ typedef struct {
 
 #define UNIRACK_CONFIG_INITIALIZER {sizeof(unirackConfig_t), 0, 0, NULL, NULL, NULL, -1}
 
+#if defined(__GNUC__) /* the library hides everything else */
+#pragma GCC visibility push(default)
+#endif
+
 /* ---- Library ------------------------------------------------------------------------------- */
 
 unirackResult_t unirackGetVersion(int* version);
@@ -226,6 +230,10 @@ unirackResult_t unirackWait(unirackWork_t* work);
 const char* unirackExplain(unirackComm_t comm);
 /* Who is in the pool and which transport joins whom, as text for people. */
 const char* unirackDescribe(unirackComm_t comm);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

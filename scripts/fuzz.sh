@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+usage() {
+  cat <<'EOF'
+Usage: scripts/fuzz.sh [--seconds N] [--record FILE] [TARGET...]
+
+Fuzzes the targets (default: all of tests/fuzz/), as many at a time as there are cores. Builds them
+first when they are not built. Starts from tests/fuzz/corpus/TARGET/ and keeps what it learns in
+build/asan/corpus/TARGET/; an input that crashes is left in build/asan/crashes/ and named.
+
+  --seconds N    wall-clock time for all targets together (default 240)
+  --record FILE  where to write `passed fuzz.TARGET` and `failed fuzz.TARGET` lines
+EOF
+}
+
+seconds=240
+record=$root/build/asan/fuzz.record
+targets=()
+while (($# > 0)); do
+  case $1 in
+    --seconds) seconds=$2; shift 2 ;;
+    --record) record=$2; shift 2 ;;
+    --help) usage; exit 0 ;;
+    -*) usage >&2; exit 2 ;;
+    *) targets+=("$1"); shift ;;
+  esac
+done
+
+build=$root/build/asan
+if ((${#targets[@]} == 0)); then
+  for source in "$root"/tests/fuzz/*_fuzz.cc; do
+    [[ ! -e $source ]] || targets+=("$(basename "$source" .cc)")
+  done
+fi
+((${#targets[@]} > 0)) || fail "no fuzz targets in tests/fuzz"
+build_preset fuzz
+
+# Each core works through its share of the targets, one after the other.
+each_s=$((seconds / ((${#targets[@]} + jobs - 1) / jobs)))
+((each_s > 0)) || each_s=1
+
+fuzz_one() {
+  local name=$1 learnt=$build/corpus/$1 log=$build/fuzz/$1.log corpora
+  mkdir -p "$learnt"
+  corpora=("$learnt")
+  [[ ! -d $root/tests/fuzz/corpus/$name ]] || corpora+=("$root/tests/fuzz/corpus/$name")
+  if "$build/fuzz/$name" -max_total_time="$each_s" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="$build/crashes/$name-" -print_final_stats=1 "${corpora[@]}" \
+      > "$log" 2>&1; then
+    say "passed $name: $(awk '/number_of_executed_units/ {print $2}' "$log") inputs in $each_s s"
+    printf 'passed fuzz.%s\n' "$name" >> "$record"
+  else
+    say "failed $name:"
+    tail -n 40 "$log"
+    printf 'failed fuzz.%s\n' "$name" >> "$record"
+  fi
+}
+
+fuzz_share() {
+  local i
+  for ((i = $1; i < ${#targets[@]}; i += jobs)); do
+    fuzz_one "${targets[i]}"
+  done
+}
+
+mkdir -p "$build/crashes"
+printf 'planned %d\n' "${#targets[@]}" > "$record"
+shares=()
+for ((core = 0; core < jobs; core++)); do
+  start_child fuzz_share "$core"
+  shares+=("$child")
+done
+for share in "${shares[@]}"; do
+  wait_child "$share"
+done
+! grep -q '^failed' "$record"
