@@ -1,7 +1,7 @@
 /* Unirack: collectives over one pool of ranks. The C99 interface, and the only stable one.
  *
- * Names, argument order and semantics follow NCCL, so that a port is a search and replace; what NCCL
- * lacks is host memory, deadlines, an error that names its culprit, and explain.
+ * Names, argument order and semantics follow NCCL, so that a port is a search and replace; what
+ * NCCL lacks is host memory, deadlines, an error that names its culprit, and explain.
  *
  * Buffers are host memory. A call with a null stream blocks until the operation is done here; the
  * unirackWithWork() / unirackWait() pair makes it asynchronous. Every rank calls the same
@@ -41,22 +41,22 @@ typedef struct {
 
 typedef enum {
   unirackSuccess = 0,
-  unirackInvalidArgument = 1,    /* an argument is out of range; the text says what was expected */
-  unirackInvalidUsage = 2,       /* the call is not legal here, for example on an aborted communicator */
-  unirackMismatch = 3,           /* ranks called different operations, types, counts or rank counts */
-  unirackTimeout = 4,            /* a deadline passed; the culprit is who was waited for in the end */
-  unirackPeerFailed = 5,         /* a rank died or its connections broke */
-  unirackRevoked = 6,            /* the communicator was aborted */
-  unirackUnauthenticated = 7,    /* the job key is not the pool's */
-  unirackVersionMismatch = 8,    /* a peer speaks no common protocol version */
-  unirackResourceExhausted = 9,  /* memory, descriptors or ports ran out */
-  unirackUnavailable = 10,       /* no transport, no address, nothing there */
-  unirackCorrupted = 11,         /* bytes failed their check */
-  unirackStale = 12,             /* a region or generation that no longer exists */
-  unirackSystemError = 13,       /* a system call failed */
+  unirackInvalidArgument = 1, /* an argument is out of range; the text says what was expected */
+  unirackInvalidUsage = 2,    /* the call is not legal here, for example after an abort */
+  unirackMismatch = 3,        /* ranks called different operations, types, counts or rank counts */
+  unirackTimeout = 4,         /* a deadline passed; the culprit is who was waited for in the end */
+  unirackPeerFailed = 5,      /* a rank died or its connections broke */
+  unirackRevoked = 6,         /* the communicator was aborted */
+  unirackUnauthenticated = 7, /* the job key is not the pool's */
+  unirackVersionMismatch = 8, /* a peer speaks no common protocol version */
+  unirackResourceExhausted = 9, /* memory, descriptors or ports ran out */
+  unirackUnavailable = 10,      /* no transport, no address, nothing there */
+  unirackCorrupted = 11,        /* bytes failed their check */
+  unirackStale = 12,            /* a region or generation that no longer exists */
+  unirackSystemError = 13,      /* a system call failed */
   unirackCudaError = 14,
-  unirackInternalError = 15,     /* a bug in Unirack */
-  unirackInProgress = 16         /* not done yet */
+  unirackInternalError = 15, /* a bug in Unirack */
+  unirackInProgress = 16     /* not done yet */
 } unirackResult_t;
 
 typedef enum {
@@ -103,7 +103,8 @@ typedef struct {
   int reassociate;              /* -1: UNIRACK_REASSOCIATE. 1 allows plans that change float bits */
 } unirackConfig_t;
 
-#define UNIRACK_CONFIG_INITIALIZER {sizeof(unirackConfig_t), 0, 0, NULL, NULL, NULL, -1}
+#define UNIRACK_CONFIG_INITIALIZER \
+  { sizeof(unirackConfig_t), 0, 0, NULL, NULL, NULL, -1 }
 
 #if defined(__GNUC__) /* the library hides everything else */
 #pragma GCC visibility push(default)
@@ -128,16 +129,18 @@ const char* unirackConfigHelp(void);
 unirackResult_t unirackGetUniqueId(unirackUniqueId* id);
 /* Joins as `rank` of `rank_count`. Returns when all are there, or with an error that names the
  * missing, the duplicate, the disagreeing. */
-unirackResult_t unirackCommInitRank(unirackComm_t* comm, int rank_count, unirackUniqueId id, int rank);
+unirackResult_t unirackCommInitRank(unirackComm_t* comm, int rank_count, unirackUniqueId id,
+                                    int rank);
 unirackResult_t unirackCommInitRankConfig(unirackComm_t* comm, int rank_count, unirackUniqueId id,
                                           int rank, const unirackConfig_t* config);
 /* Ranks as threads: makes all `rank_count` communicators in this process. */
 unirackResult_t unirackCommInitAll(unirackComm_t* comms, int rank_count);
-/* Ranks of equal color form a new communicator, ordered by key, then by rank. A negative color takes
- * part and gets NULL. The new communicator defines its own sums. */
+/* Ranks of equal color form a new communicator, ordered by key, then by rank. A negative color
+ * takes part and gets NULL. The new communicator defines its own sums. */
 unirackResult_t unirackCommSplit(unirackComm_t comm, int color, int key, unirackComm_t* new_comm,
                                  const unirackConfig_t* config);
-/* Waits for what was started, leaves in order, frees everything. Peers may go on among themselves. */
+/* Waits for what was started, leaves in order, frees everything. Peers may go on among themselves.
+ */
 unirackResult_t unirackCommDestroy(unirackComm_t comm);
 /* From any thread: every operation, here and at every peer, returns `revoked` naming this rank. The
  * handle stays valid until unirackCommDestroy. */
@@ -152,8 +155,8 @@ unirackResult_t unirackCommGetFailedRanks(unirackComm_t comm, int* ranks, int* c
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
-/* Symmetric memory: peers of the domain map it and work on it in place. Local call. Either all ranks
- * pass symmetric memory to a collective, or none: which one decides which plans exist. */
+/* Symmetric memory: peers of the domain map it and work on it in place. Local call. Either all
+ * ranks pass symmetric memory to a collective, or none: which one decides which plans exist. */
 unirackResult_t unirackMemAlloc(unirackComm_t comm, void** data, size_t bytes);
 unirackResult_t unirackMemFree(unirackComm_t comm, void* data);
 /* Optional: other memory is registered when it is first used, and the registration is kept. */
@@ -213,9 +216,9 @@ unirackResult_t unirackBarrier(unirackComm_t comm, unirackStream_t stream);
 unirackResult_t unirackGroupStart(void);
 unirackResult_t unirackGroupEnd(void);
 
-/* The thread's next collective (or outermost unirackGroupEnd) only starts the operation and stores a
- * handle; the buffers belong to the library until the work is done. `timeout_ms` is its deadline, 0
- * the default. */
+/* The thread's next collective (or outermost unirackGroupEnd) only starts the operation and stores
+ * a handle; the buffers belong to the library until the work is done. `timeout_ms` is its deadline,
+ * 0 the default. */
 unirackResult_t unirackWithWork(unirackWork_t* work, int64_t timeout_ms);
 /* unirackSuccess, the failure, or unirackInProgress. Never blocks; makes progress. */
 unirackResult_t unirackTest(unirackWork_t work);
