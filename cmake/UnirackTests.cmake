@@ -56,6 +56,10 @@ if(NOT UNIRACK_SANITIZE)
   unirack_add_shard(unirack_tests_timed "*Timed*" 1 0)
   set_tests_properties(unirack_tests_timed PROPERTIES RUN_SERIAL ON)
 
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_test(NAME tidy_rules COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/tidy_test.py)
+  set_tests_properties(tidy_rules PROPERTIES TIMEOUT 120)
+
   # The package is complete once the C interface is implemented.
   if(EXISTS ${PROJECT_SOURCE_DIR}/collectives/c_api.cc)
     add_test(NAME package COMMAND ${CMAKE_COMMAND} -D BUILD_DIR=${PROJECT_BINARY_DIR}
