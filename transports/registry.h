@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/config.h"
 #include "transports/transport.h"
@@ -29,5 +30,19 @@ struct TransportEntry {
 };
 
 std::span<const TransportEntry> transport_table();
+
+struct UnavailableTransport {
+  std::string_view name;
+  Error reason;
+};
+
+struct OpenTransports {
+  std::vector<std::unique_ptr<Transport>> opened;  // in the order of the table
+  std::vector<UnavailableTransport> unavailable;
+};
+
+// Opens every transport of the table that config->transports allows (empty: all). A name there that
+// no transport has is invalid_argument; a transport that cannot work here is only listed.
+Result<OpenTransports> open_transports(const TransportContext& context);
 
 }  // namespace unirack

@@ -15,12 +15,12 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/bytes.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/memory/region_table.h"
 
 namespace unirack {
-
-using BytesView = std::span<const std::byte>;
 
 // Chosen by the caller, returned in a Completion. Zero asks for no completion.
 using Token = uint64_t;
@@ -30,7 +30,6 @@ inline constexpr size_t kDescriptorBytesMax = 512;
 inline constexpr size_t kAddressBytesMax = 1024;
 
 enum class Reach : uint8_t { none, message, load_store };
-enum class Access : uint8_t { none = 0, read = 1, write = 2, read_write = 3 };
 enum class MemoryKind : uint8_t { host = 0 };
 enum class TrafficClass : uint8_t { collective = 0 };
 
@@ -87,6 +86,11 @@ class Registration {
 // a get's when its bytes have landed; a completion covers every earlier copy of the same kind on
 // this endpoint. A signal becomes visible (release) after all bytes of all earlier puts of this
 // endpoint. A source must stay unchanged, and a get's target untouched, until then.
+//
+// Before the endpoint is ready nothing is accepted; after it broke or closed everything is, and its
+// token completes with the reason. An access that the owner of the region refuses (`stale`,
+// `invalid_argument`) breaks nothing: the next completion of this endpoint carries the refusal,
+// and the next signal is not delivered, since bytes before it are missing.
 class Endpoint {
  public:
   virtual ~Endpoint() = default;

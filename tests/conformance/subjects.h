@@ -1,0 +1,8 @@
+// The transports that the conformance suites run over.
+#pragma once
+
+#include "tests/support/transport_pool.h"
+
+// One instantiation a transport; the name decides whether the thread sanitizer runs it.
+#define UNIRACK_CONFORMANCE(suite) \
+  INSTANTIATE_TEST_SUITE_P(LoopbackThreaded, suite, ::testing::Values(Subject{"loopback"}))
