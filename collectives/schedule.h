@@ -140,4 +140,8 @@ Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding);
 // done with that lane of `a`. b's scratch must begin with a's.
 Result<Schedule> then(const Schedule& a, const Schedule& b);
 
+// Repeats a schedule of one lane on `lanes` lanes, each with its own share of every data block and
+// its own scratch: chunks * lanes chunks.
+Schedule stripe(const Schedule& schedule, int lanes);
+
 }  // namespace unirack

@@ -50,11 +50,11 @@ struct Step {
   Op op = Op::copy;
   uint8_t peer_lane = 0;
   int32_t peer = -1;
-  Value value;
+  Value value = {};
   uint32_t begin = 0;  // parts [begin, end)
   uint32_t end = 0;
-  Slice target;
-  SliceRange sources;
+  Slice target = {};
+  SliceRange sources = {};
 };
 
 // Scratch is blocks too, all symmetric; a block holds `parts` parts of one form.

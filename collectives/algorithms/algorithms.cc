@@ -1,0 +1,59 @@
+#include "collectives/algorithms/algorithms.h"
+
+#include <algorithm>
+
+namespace unirack {
+
+namespace {
+
+using C = Collective;
+
+std::string fits_all(const Topology&, const Request&) { return {}; }
+
+std::string needs_out_of_place(const Topology&, const Request& request) {
+  return request.in_place ? "input and output share memory" : "";
+}
+
+std::string needs_symmetric(const Topology& topology, const Request& request) {
+  if (!request.symmetric) return "the buffers are private";
+  return topology.domains().size() > 1 ? "ranks of other domains cannot be read in place" : "";
+}
+
+constexpr Algorithm kAlgorithms[] = {
+    {"one_shot", C::all_reduce, all_reduce_one_shot, fits_all, false, "1 step, (n-1) B"},
+    {"two_shot", C::all_reduce, all_reduce_two_shot, fits_all, false, "2 steps, 2 B (n-1)/n"},
+    {"two_shot_pull", C::all_reduce, all_reduce_two_shot_pull, needs_symmetric, false,
+     "3 steps, reads 2 B (n-1)/n"},
+    {"direct", C::reduce, reduce_direct, fits_all, false, "1 step, B"},
+    {"two_shot", C::reduce, reduce_two_shot, fits_all, false, "2 steps, B"},
+    {"direct_pull", C::reduce, reduce_direct_pull, needs_symmetric, false,
+     "2 steps, root reads (n-1) B"},
+    {"direct", C::reduce_scatter, reduce_scatter_direct, fits_all, false, "1 step, (n-1) B"},
+    {"direct_pull", C::reduce_scatter, reduce_scatter_direct_pull, needs_symmetric, false,
+     "2 steps, reads (n-1) B"},
+    {"direct", C::all_gather, all_gather_direct, fits_all, false, "1 step, (n-1) B"},
+    {"direct", C::broadcast, broadcast_direct, fits_all, false, "1 step, root (n-1) B"},
+    {"scatter_all_gather", C::broadcast, broadcast_scatter_all_gather, fits_all, false,
+     "2 steps, B"},
+    {"pairwise", C::all_to_all, all_to_all_pairwise, needs_out_of_place, false, "1 step, (n-1) B"},
+    {"pairwise_staged", C::all_to_all, all_to_all_pairwise_staged, fits_all, false,
+     "1 step, (n-1) B and a copy of it"},
+    {"pairwise", C::all_to_all_v, all_to_all_v_pairwise, fits_all, false, "1 step, what is sent"},
+    {"direct", C::gather, gather_direct, fits_all, false, "1 step, B"},
+    {"direct", C::scatter, scatter_direct, fits_all, false, "1 step, root (n-1) B"},
+    {"pair", C::send_recv, send_recv_pair, fits_all, false, "1 step, B"},
+    {"records", C::barrier, barrier_records, fits_all, false, "1 step, no bytes"},
+};
+
+}  // namespace
+
+std::span<const Algorithm> algorithms() { return kAlgorithms; }
+
+const Algorithm* find_algorithm(Collective collective, std::string_view name) {
+  const auto* const found = std::find_if(
+      std::begin(kAlgorithms), std::end(kAlgorithms),
+      [&](const Algorithm& each) { return each.collective == collective && each.name == name; });
+  return found == std::end(kAlgorithms) ? nullptr : found;
+}
+
+}  // namespace unirack

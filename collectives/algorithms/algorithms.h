@@ -1,0 +1,61 @@
+// Every algorithm there is: one family a file, each generator a pure function of (topology,
+// request, lanes), all of them in one table. Callable from any thread. A generator promises a
+// schedule that verify() proves for every rank count and domain sizes for which `unfit` has no
+// objection.
+//
+// Costs are per rank, n ranks and blocks of B bytes: steps is the longest chain of messages that
+// wait for each other, written the bytes put into peers' memory by the busiest rank.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "collectives/schedule.h"
+#include "lib/topology/topology.h"
+
+namespace unirack {
+
+struct Algorithm {
+  std::string_view name;
+  Collective collective = Collective::barrier;
+  Result<Schedule> (*generate)(const Topology&, const Request&, int lanes) = nullptr;
+  // Why it cannot serve this topology and request; empty: it can.
+  std::string (*unfit)(const Topology&, const Request&) = nullptr;
+  bool reassociates = false;
+  std::string_view cost;
+};
+
+std::span<const Algorithm> algorithms();
+const Algorithm* find_algorithm(Collective collective, std::string_view name);
+
+// More chunks or ranks than this make plans too large to hold and verify.
+inline constexpr uint32_t kChunksMax = 4096;
+
+// direct.cc: every rank talks to every other
+Result<Schedule> all_reduce_one_shot(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_two_shot(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_direct(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_two_shot(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_scatter_direct(const Topology&, const Request&, int lanes);
+
+// pull.cc: reads peers' symmetric buffers where they lie
+Result<Schedule> all_reduce_two_shot_pull(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_direct_pull(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_scatter_direct_pull(const Topology&, const Request&, int lanes);
+
+// direct_move.cc
+Result<Schedule> all_gather_direct(const Topology&, const Request&, int lanes);
+Result<Schedule> broadcast_direct(const Topology&, const Request&, int lanes);
+Result<Schedule> broadcast_scatter_all_gather(const Topology&, const Request&, int lanes);
+Result<Schedule> gather_direct(const Topology&, const Request&, int lanes);
+Result<Schedule> scatter_direct(const Topology&, const Request&, int lanes);
+Result<Schedule> send_recv_pair(const Topology&, const Request&, int lanes);
+Result<Schedule> barrier_records(const Topology&, const Request&, int lanes);
+
+// pairwise.cc
+Result<Schedule> all_to_all_pairwise(const Topology&, const Request&, int lanes);
+Result<Schedule> all_to_all_pairwise_staged(const Topology&, const Request&, int lanes);
+Result<Schedule> all_to_all_v_pairwise(const Topology&, const Request&, int lanes);
+
+}  // namespace unirack

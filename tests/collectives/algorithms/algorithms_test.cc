@@ -1,0 +1,92 @@
+#include "collectives/algorithms/algorithms.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "collectives/verify.h"
+
+namespace unirack {
+namespace {
+
+std::vector<std::vector<uint32_t>> domain_shapes() {
+  std::vector<std::vector<uint32_t>> shapes;
+  for (uint32_t ranks = 1; ranks <= 8; ++ranks) shapes.push_back({ranks});
+  for (const auto& shape : std::vector<std::vector<uint32_t>>{{2, 2},
+                                                              {3, 2},
+                                                              {3, 3},
+                                                              {1, 4},
+                                                              {4, 4},
+                                                              {3, 5},
+                                                              {1, 1, 1},
+                                                              {2, 1, 3},
+                                                              {13},
+                                                              {2, 2, 2, 2}}) {
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+std::string shape_text(const std::vector<uint32_t>& shape) {
+  std::string text;
+  for (const uint32_t size : shape) text += (text.empty() ? "" : "+") + std::to_string(size);
+  return text;
+}
+
+class EveryAlgorithm : public ::testing::TestWithParam<const Algorithm*> {};
+
+void verify_on(const Algorithm& algorithm, const Topology& topology, const Request& request) {
+  if (!algorithm.unfit(topology, request).empty()) return;
+  for (const int lanes : {1, 2}) {
+    const auto schedule = algorithm.generate(topology, request, lanes);
+    ASSERT_TRUE(schedule) << schedule.error().to_string();
+    EXPECT_EQ(schedule->header().algorithm, algorithm.name);
+    EXPECT_EQ(schedule->header().collective, algorithm.collective);
+    const auto verdict = verify(*schedule);
+    ASSERT_TRUE(verdict) << verdict.error().to_string();
+  }
+}
+
+TEST_P(EveryAlgorithm, PassesTheVerifierOnEveryShape) {
+  const Algorithm& algorithm = *GetParam();
+  for (const auto& shape : domain_shapes()) {
+    SCOPED_TRACE(shape_text(shape));
+    const Topology topology = Topology::of_domains(shape);
+    for (const Rank root :
+         std::set<Rank>{0, 1 % topology.rank_count(), topology.rank_count() - 1}) {
+      Request request;
+      request.collective = algorithm.collective;
+      request.root = root;
+      request.count = 1000;
+      for (const bool symmetric : {false, true}) {
+        request.symmetric = symmetric;
+        verify_on(algorithm, topology, request);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+std::vector<const Algorithm*> all_of_them() {
+  std::vector<const Algorithm*> all;
+  for (const Algorithm& algorithm : algorithms()) all.push_back(&algorithm);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryAlgorithm, ::testing::ValuesIn(all_of_them()),
+                         [](const auto& test) {
+                           return std::string(collective_name(test.param->collective)) + "_" +
+                                  std::string(test.param->name);
+                         });
+
+TEST(AlgorithmsTest, NamesAreUniqueForEachCollective) {
+  std::set<std::pair<Collective, std::string_view>> names;
+  for (const Algorithm& each : algorithms()) {
+    EXPECT_TRUE(names.emplace(each.collective, each.name).second) << each.name;
+    EXPECT_EQ(find_algorithm(each.collective, each.name), &each);
+  }
+  EXPECT_EQ(find_algorithm(Collective::barrier, "ring"), nullptr);
+}
+
+}  // namespace
+}  // namespace unirack
