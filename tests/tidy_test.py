@@ -66,6 +66,8 @@ class Layering(TidyTest):
                 ("transports/tcp/a.cc", "transports/transport.h", True),
                 ("transports/tcp/a.cc", "transports/tcp/b.h", True),
                 ("transports/tcp/a.cc", "transports/shm/b.h", False),
+                ("transports/tcp/a.cc", "transports/shared.h", True),
+                ("transports/shared.cc", "transports/tcp/b.h", False),
                 ("transports/registry.cc", "transports/shm/b.h", True),
                 ("transports/tcp/a.cc", "collectives/b.h", False),
                 ("collectives/a.cc", "transports/registry.h", True),

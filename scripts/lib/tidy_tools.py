@@ -116,7 +116,8 @@ def clang_tidy(tools):
     for path, command in sorted(tools.commands.items()):
         if path in tools.tree.files and path.startswith(CHECKED):
             jobs.append((path, settings + tools.tree.digest(path) + command,
-                         [tool, "--quiet", "--warnings-as-errors=*", "-p", tools.build, path], None))
+                         [tool, "--quiet", "--warnings-as-errors=*",
+                          "--extra-arg=-Wno-unknown-warning-option", "-p", tools.build, path], None))
     problems = set()
     for path, output in tools.run_all("clang_tidy", jobs):
         findings = _FINDING.findall(output)
