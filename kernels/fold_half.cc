@@ -1,0 +1,37 @@
+// The vector kernels of float16 and bfloat16.
+
+#include "kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/fold_half.cc"
+// This file again for every instruction set.
+#include "hwy/foreach_target.h"
+// The last time for the baseline.
+#include "hwy/highway.h"
+#include "kernels/fold-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace unirack {
+namespace HWY_NAMESPACE {
+
+FoldKernel half_kernel(DataType type, ReduceOp op, size_t source_count) {
+  return type == DataType::float16 ? kernel_of<Float16Codec>(op, source_count)
+                                   : kernel_of<Bfloat16Codec>(op, source_count);
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace unirack
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace unirack {
+
+HWY_EXPORT(half_kernel);
+
+FoldKernel select_half_fold(DataType type, ReduceOp op, size_t source_count) {
+  return HWY_DYNAMIC_DISPATCH(half_kernel)(type, op, source_count);
+}
+
+}  // namespace unirack
+#endif
