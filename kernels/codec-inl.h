@@ -19,7 +19,7 @@
 
 #include "kernels/simd_targets.h"
 // Highway after the choice of targets.
-#include "hwy/highway.h"
+#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace unirack {

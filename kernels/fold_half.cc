@@ -4,10 +4,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/fold_half.cc"
-// This file again for every instruction set.
-#include "hwy/foreach_target.h"
-// The last time for the baseline.
-#include "hwy/highway.h"
+// This file once more for every other instruction set.
+#include <hwy/foreach_target.h>
+// After foreach_target, which decides what it defines.
+#include <hwy/highway.h>
 #include "kernels/fold-inl.h"
 
 HWY_BEFORE_NAMESPACE();

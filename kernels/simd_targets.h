@@ -5,7 +5,7 @@
 // it anyway for g++ 12.2: emulated vectors would take clang minutes to compile and help nobody.
 #pragma once
 
-#include "hwy/detect_compiler_arch.h"
+#include <hwy/detect_compiler_arch.h>
 
 #define HWY_BROKEN_EMU128 1
 

@@ -41,7 +41,7 @@ void fill(DataType type, std::byte* to, std::mt19937_64& random) {
   } else if (type == DataType::float32) {
     std::memcpy(to, &single, sizeof(single));
   } else {
-    const uint32_t code = test::encode_small(type, single);
+    const uint32_t code = testing::encode_small(type, single);
     std::memcpy(to, &code, size_of(type));
   }
 }
@@ -127,9 +127,9 @@ void ReduceShape::check(const Shape& shape) {
     sources.push_back({place(shape, i, storage[i]), form_of(shape.mix, i)});
   }
   std::vector<std::byte> expected(shape.count * bytes + 1);
-  test::oracle_reduce(reduction, {expected.data(), shape.target_form}, sources, shape.count);
+  testing::oracle_reduce(reduction, {expected.data(), shape.target_form}, sources, shape.count);
 
-  test::for_each_simd_target([&] {
+  testing::for_each_simd_target([&] {
     std::vector<std::byte> own(3 * kGuardBytes + shape.count * bytes, kGuard);
     std::byte* target = own.data() + kGuardBytes + (shape.is_misaligned ? 3 : 0);
     std::vector<std::byte>* guarded = &own;
@@ -140,8 +140,8 @@ void ReduceShape::check(const Shape& shape) {
     }
     reduce(reduction, {target, shape.target_form}, sources, shape.count);
     for (uint64_t i = 0; i < shape.count; ++i) {
-      ASSERT_TRUE(test::same_bits(type_, shape.target_form, target + i * bytes,
-                                  expected.data() + i * bytes))
+      ASSERT_TRUE(testing::same_bits(type_, shape.target_form, target + i * bytes,
+                                     expected.data() + i * bytes))
           << "element " << i;
     }
     for (const std::byte* p = guarded->data(); p != guarded->data() + guarded->size(); ++p) {
@@ -152,7 +152,7 @@ void ReduceShape::check(const Shape& shape) {
 
 TEST_P(ReduceShape, EqualsTheOracle) {
   for (const Shape& shape : all_shapes()) {
-    SCOPED_TRACE(testing::Message()
+    SCOPED_TRACE(::testing::Message()
                  << shape.source_count << " sources, count " << shape.count << ", mix "
                  << static_cast<int>(shape.mix) << ", to form "
                  << static_cast<int>(shape.target_form) << (shape.is_in_place ? ", in place" : ""));

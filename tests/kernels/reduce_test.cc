@@ -21,8 +21,8 @@
 namespace unirack {
 namespace {
 
-using test::decode_small;
-using test::encode_small;
+using testing::decode_small;
+using testing::encode_small;
 
 constexpr DataType kSmallFloats[] = {DataType::float16, DataType::bfloat16, DataType::float8_e4m3,
                                      DataType::float8_e5m2};
@@ -85,7 +85,7 @@ void check_every_code(DataType type) {
 }
 
 TEST(Reduce, ConvertsEveryCodeExactly) {
-  test::for_each_simd_target([] {
+  testing::for_each_simd_target([] {
     check_every_code<uint16_t>(DataType::float16);
     check_every_code<uint16_t>(DataType::bfloat16);
     check_every_code<uint8_t>(DataType::float8_e4m3);
@@ -112,7 +112,7 @@ TEST(Reduce, RoundsTheMiddleToEven) {
         expected.insert(expected.end(), {code | s, even | s, (code + 1) | s});
       }
     }
-    test::for_each_simd_target([&] { EXPECT_EQ(rounded(type, values), expected); });
+    testing::for_each_simd_target([&] { EXPECT_EQ(rounded(type, values), expected); });
   }
 }
 
@@ -125,7 +125,7 @@ TEST(Reduce, OverflowsByTheRuleOfTheType) {
   const std::vector<float> e4m3 = {448, 464, 465, 480, 1e9f, infinity, -464, -1e9f, -infinity};
   const std::vector<float> e5m2 = {57344, 61439, 61440, 65536, infinity, -61440, -infinity};
   using Codes = std::vector<uint32_t>;
-  test::for_each_simd_target([&] {
+  testing::for_each_simd_target([&] {
     EXPECT_EQ(rounded(DataType::float16, half),
               (Codes{0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00, 0xfc00, 0x7c00}));
     EXPECT_EQ(rounded(DataType::bfloat16, bfloat), (Codes{0x7f7f, 0x7f80, 0xff80, 0x7f80, 0x7f80}));
@@ -144,7 +144,7 @@ TEST(Reduce, RoundsFloatsOfEveryMagnitudeAsTheOracle) {
   for (const DataType type : kSmallFloats) {
     std::vector<uint32_t> expected;
     for (const float value : values) expected.push_back(encode_small(type, value));
-    test::for_each_simd_target([&] { EXPECT_TRUE(rounded(type, values) == expected); });
+    testing::for_each_simd_target([&] { EXPECT_TRUE(rounded(type, values) == expected); });
   }
 }
 
@@ -154,7 +154,7 @@ TEST(Reduce, MakesEveryNanCanonical) {
   const std::vector<float> nans = {std::bit_cast<float>(floats[0]), std::bit_cast<float>(floats[1]),
                                    std::bit_cast<float>(floats[2]),
                                    std::bit_cast<float>(floats[3])};
-  test::for_each_simd_target([&] {
+  testing::for_each_simd_target([&] {
     const auto f32 = reduced<uint32_t, uint32_t>({DataType::float32, ReduceOp::sum, 1, 0},
                                                  Form::user, Form::user, {floats});
     EXPECT_EQ(f32, std::vector<uint32_t>(4, 0x7fc00000));
@@ -184,9 +184,9 @@ void check_all_pairs(DataType type, const std::vector<T>& values) {
     SCOPED_TRACE(op_name(op));
     const Reduction reduction{type, op, 2, 0};
     std::vector<T> expected(sources[0].size());
-    test::oracle_reduce(reduction, {reinterpret_cast<std::byte*>(expected.data()), Form::user},
-                        list, expected.size());
-    test::for_each_simd_target([&] {
+    testing::oracle_reduce(reduction, {reinterpret_cast<std::byte*>(expected.data()), Form::user},
+                           list, expected.size());
+    testing::for_each_simd_target([&] {
       const auto actual = reduced<T, T>(reduction, Form::user, Form::user, sources);
       for (size_t i = 0; i < actual.size(); ++i) {
         ASSERT_EQ(actual[i], expected[i]) << +sources[0][i] << " and " << +sources[1][i];
@@ -250,7 +250,7 @@ TEST(Reduce, WrapsIntegersAndTruncatesTheirAverage) {
   const std::vector<std::vector<int8_t>> bytes_in = {{127, -128, -7, 7, -1}, {1, -1, 0, 0, 0}};
   const std::vector<std::vector<int64_t>> longs_in = {
       {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(), -7}, {1, -1, 0}};
-  test::for_each_simd_target([&] {
+  testing::for_each_simd_target([&] {
     const auto sum = reduced<int8_t, int8_t>({DataType::int8, ReduceOp::sum, 2, 0}, Form::user,
                                              Form::user, bytes_in);
     EXPECT_EQ(sum, (std::vector<int8_t>{-128, 127, -7, 7, -1}));
@@ -274,7 +274,7 @@ TEST(Reduce, RoundsThePremultipliedProductFirst) {
   const float product = static_cast<float>(double{x} * double{x});
   const std::vector<float> user(37, x);
   const std::vector<float> partial(37, -product);
-  test::for_each_simd_target([&] {
+  testing::for_each_simd_target([&] {
     std::vector<float> target(37, 1.0f);
     const ReduceSource sources[] = {{bytes(user), Form::user}, {bytes(partial), Form::partial}};
     reduce({DataType::float32, ReduceOp::premul_sum, 2, std::bit_cast<uint32_t>(x)},
@@ -282,6 +282,10 @@ TEST(Reduce, RoundsThePremultipliedProductFirst) {
     EXPECT_EQ(target, std::vector<float>(37, 0.0f));
   });
 }
+
+constexpr size_t kUnevenCounts[] = {5,   6,   7,   9,   10,  11,  12,   15,   16,  17,  23,
+                                    31,  32,  33,  41,  63,  64,  65,   72,   73,  100, 127,
+                                    129, 511, 512, 513, 520, 577, 1000, 1023, 1024};
 
 TEST(Reduce, FollowsTheTreeForAnyNumberOfSources) {
   constexpr size_t kCount = 700;
@@ -293,16 +297,14 @@ TEST(Reduce, FollowsTheTreeForAnyNumberOfSources) {
       value = std::ldexp(static_cast<float>(static_cast<int64_t>(random())), exponent - 63);
     }
   }
-  for (const size_t k :
-       {5,  6,  7,  9,  10,  11,  12,  15,  16,  17,  23,  31,  32,   33,   41,  63,
-        64, 65, 72, 73, 100, 127, 129, 511, 512, 513, 520, 577, 1000, 1023, 1024}) {
+  for (const size_t k : kUnevenCounts) {
     const std::vector<std::vector<float>> sources(all.begin(), all.begin() + static_cast<long>(k));
     std::vector<ReduceSource> list;
     for (const auto& source : sources) list.push_back({bytes(source), Form::user});
     const Reduction reduction{DataType::float32, ReduceOp::sum, static_cast<int>(k), 0};
     std::vector<float> expected(kCount);
-    test::oracle_reduce(reduction, {reinterpret_cast<std::byte*>(expected.data()), Form::user},
-                        list, kCount);
+    testing::oracle_reduce(reduction, {reinterpret_cast<std::byte*>(expected.data()), Form::user},
+                           list, kCount);
     EXPECT_EQ((reduced<float, float>(reduction, Form::user, Form::user, sources)), expected) << k;
 
     std::vector<float> in_rank_order = sources[0];
@@ -327,7 +329,7 @@ TEST(Reduce, IgnoresAndRestoresTheCallersFloatingPointMode) {
   const Reduction reduction{DataType::float32, ReduceOp::avg, 3, 0};
   const Reduction to_half{DataType::float16, ReduceOp::sum, 1, 0};
   const std::vector<std::vector<float>> small = {std::vector<float>(40, 3.1e-5f)};
-  test::for_each_simd_target([&] {
+  testing::for_each_simd_target([&] {
     const auto expected = reduced<uint32_t, float>(reduction, Form::user, Form::user, sources);
     const auto half = reduced<uint16_t, float>(to_half, Form::user, Form::partial, small);
     const unsigned saved = _mm_getcsr();

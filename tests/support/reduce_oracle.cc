@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace unirack::test {
+namespace unirack::testing {
 namespace {
 
 struct Format {
@@ -250,4 +250,4 @@ bool same_bits(DataType type, Form form, const std::byte* a, const std::byte* b)
   return std::memcmp(a, b, size_of(type, form)) == 0;
 }
 
-}  // namespace unirack::test
+}  // namespace unirack::testing

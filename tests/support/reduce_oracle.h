@@ -9,7 +9,7 @@
 
 #include "kernels/reduce.h"
 
-namespace unirack::test {
+namespace unirack::testing {
 
 // Small floats (8 and 16 bits) by their codes.
 float decode_small(DataType type, uint32_t code);
@@ -21,4 +21,4 @@ void oracle_reduce(const Reduction& reduction, ReduceTarget target,
 // True if the bits are equal. In partial form a NaN equals any NaN.
 bool same_bits(DataType type, Form form, const std::byte* a, const std::byte* b);
 
-}  // namespace unirack::test
+}  // namespace unirack::testing

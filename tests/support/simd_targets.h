@@ -5,9 +5,9 @@
 
 #include "kernels/simd_targets.h"
 // Highway after the choice of targets.
-#include "hwy/highway.h"
+#include <hwy/highway.h>
 
-namespace unirack::test {
+namespace unirack::testing {
 
 // Forces the dispatch of the whole process; test bodies run one at a time.
 inline void force_simd_target(int64_t target_or_zero) {
@@ -25,4 +25,4 @@ void for_each_simd_target(const Body& body) {
   force_simd_target(0);
 }
 
-}  // namespace unirack::test
+}  // namespace unirack::testing
