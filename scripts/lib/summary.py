@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Counts what a stage ran. Usage: summary.py [--junit FILE] RECORD...
 
-A record is a file of lines `planned N`, `start NAME`, `passed NAME`, `failed NAME`, `skipped NAME`.
+A record is a file of lines `planned N`, `start NAME`, `passed NAME [MS]`, `failed NAME [MS]`,
+`skipped NAME [MS]`.
 A test that started and did not end crashed; a planned test that never started was lost with it;
 both count as failed. From ctest's JUnit file come the tests that write no record of their own.
-Prints `passed failed skipped` as three numbers; failed tests go to standard error.
+Prints `passed failed skipped` as three numbers; failed and slow tests go to standard error.
 """
 import argparse
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
+
+SLOW_MS = 5000
 
 
 class Count:
@@ -27,7 +30,9 @@ def count_record(path, count):
         return count.fail(path, " was not written")
     with open(path, encoding="utf-8") as lines:
         for line in lines:
-            word, _, name = line.strip().partition(" ")
+            word, name, elapsed_ms = (line.split() + ["0"])[:3]
+            if int(elapsed_ms) >= SLOW_MS:
+                print(f"slow: {name}: {int(elapsed_ms) / 1000:.1f} s", file=sys.stderr)
             if word == "planned":
                 planned = int(name)
             elif word == "start":

@@ -15,18 +15,19 @@ class Results : public ::testing::EmptyTestEventListener {
     fprintf(file_, "planned %d\n", all.test_to_run_count());
     fflush(file_);
   }
-  void OnTestStart(const ::testing::TestInfo& info) override { line("start", info); }
+  void OnTestStart(const ::testing::TestInfo& info) override {
+    fprintf(file_, "start %s.%s\n", info.test_suite_name(), info.name());
+    fflush(file_);
+  }
   void OnTestEnd(const ::testing::TestInfo& info) override {
     const ::testing::TestResult& result = *info.result();
-    line(result.Failed() ? "failed" : result.Skipped() ? "skipped" : "passed", info);
-  }
-
- private:
-  void line(const char* word, const ::testing::TestInfo& info) {
-    fprintf(file_, "%s %s.%s\n", word, info.test_suite_name(), info.name());
+    const char* word = result.Failed() ? "failed" : result.Skipped() ? "skipped" : "passed";
+    fprintf(file_, "%s %s.%s %lld\n", word, info.test_suite_name(), info.name(),
+            static_cast<long long>(result.elapsed_time()));
     fflush(file_);
   }
 
+ private:
   FILE* const file_;
 };
 

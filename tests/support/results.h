@@ -1,6 +1,7 @@
 // Writes down each test as it starts and ends, so that the closing count of scripts/test.sh is true
 // even when the process crashes half-way. Lines: `planned N`, then `start NAME` and one of
-// `passed NAME`, `failed NAME`, `skipped NAME`. Used by the main thread of the test process only.
+// `passed NAME MS`, `failed NAME MS`, `skipped NAME MS`. Used by the main thread of the test
+// process only.
 #pragma once
 
 #include <gtest/gtest.h>

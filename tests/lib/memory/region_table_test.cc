@@ -94,7 +94,7 @@ TEST(RegionTableThreaded, RetireWaitsForPins) {
       ++hits;
     }
   });
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 300; ++round) {
     const auto id = table.add(bytes.data(), 64, Access::write);
     name = id->packed();
     std::this_thread::yield();
