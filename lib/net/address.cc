@@ -5,12 +5,16 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <memory>
+
+#include "lib/base/unique_fd.h"
 
 namespace unirack {
 namespace {
@@ -64,51 +68,90 @@ bool parse_numeric(const HostPort& from, SocketAddress& address) {
   return address.scope_id != 0;
 }
 
-// One look-up of the system's resolver, with everything it may write to. Kept in one block because
-// a look-up that cannot be cancelled must be able to outlive its caller.
+// A look-up runs on a thread of its own, which shares nothing with the caller but one end of a
+// socket pair: whoever gives up first just closes it. (getaddrinfo_a would do the same, but its
+// threads are hidden from the thread sanitizer, which crashes on them.)
 struct Lookup {
-  explicit Lookup(std::string name) : host(std::move(name)) {
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG;
-    request.ar_name = host.c_str();
-    request.ar_request = &hints;
-  }
-  Lookup(const Lookup&) = delete;
-  Lookup& operator=(const Lookup&) = delete;
-  ~Lookup() {
-    if (request.ar_result != nullptr) ::freeaddrinfo(request.ar_result);
-  }
-
   std::string host;
-  addrinfo hints{};
-  gaicb request{};
+  UniqueFd answer_to;
 };
 
-Status wait_for(std::unique_ptr<Lookup>& lookup, Deadline deadline) {
-  gaicb* requests[] = {&lookup->request};
-  const int refused = ::getaddrinfo_a(GAI_NOWAIT, requests, 1, nullptr);
-  if (refused != 0) {
-    return make_error(Code::system, fmt::format("resolver refused '{}': {}", lookup->host,
-                                                ::gai_strerror(refused)));
+constexpr size_t kAnswerAddressesMax = 32;
+constexpr size_t kAnswerAddressBytes = SocketAddress::kWireBytes + sizeof(uint32_t);
+
+// The error of getaddrinfo, then the addresses, each with its link.
+std::vector<std::byte> look_up(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  const int32_t error = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  std::vector<std::byte> answer;
+  Writer writer(answer);
+  writer.put(error);
+  size_t left = kAnswerAddressesMax;
+  for (const addrinfo* at = list; at != nullptr && left > 0; at = at->ai_next) {
+    const Result<SocketAddress> address = SocketAddress::from_sockaddr(at->ai_addr);
+    if (!address) continue;
+    address->encode(writer);
+    writer.put(address->scope_id);
+    --left;
   }
-  while (::gai_error(&lookup->request) == EAI_INPROGRESS) {
-    const Duration left =
-        std::clamp<Duration>(deadline - now(), Duration::zero(), std::chrono::seconds(1));
-    if (left == Duration::zero()) {
-      Error error = make_error(Code::timeout, "resolver did not answer for '" + lookup->host + "'");
-      // The resolver's own thread still writes to it: it is given up rather than freed.
-      if (::gai_cancel(&lookup->request) == EAI_NOTCANCELED) (void)lookup.release();
-      return error;
-    }
-    const auto ns = std::chrono::duration_cast<nanoseconds>(left).count();
-    const timespec timeout{ns / 1'000'000'000, ns % 1'000'000'000};
-    (void)::gai_suspend(requests, 1, &timeout);
+  if (list != nullptr) ::freeaddrinfo(list);
+  return answer;
+}
+
+void* run_lookup(void* argument) {
+  const std::unique_ptr<Lookup> lookup(static_cast<Lookup*>(argument));
+  const std::vector<std::byte> answer = look_up(lookup->host);
+  (void)!::send(lookup->answer_to.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+  return nullptr;
+}
+
+// Returns where the answer will arrive, as one packet.
+Result<UniqueFd> start_lookup(const std::string& host) {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return make_error(Code::resource_exhausted, "cannot open a socket pair", kNoRank, errno);
   }
-  const int failed = ::gai_error(&lookup->request);
-  if (failed == 0) return ok_status();
-  return make_error(Code::unavailable,
-                    fmt::format("cannot resolve '{}': {}", lookup->host, ::gai_strerror(failed)));
+  UniqueFd mine(ends[0]);
+  auto lookup = std::make_unique<Lookup>(Lookup{host, UniqueFd(ends[1])});
+  pthread_attr_t detached{};
+  (void)::pthread_attr_init(&detached);
+  (void)::pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  const int error = ::pthread_create(&thread, &detached, run_lookup, lookup.get());
+  (void)::pthread_attr_destroy(&detached);
+  if (error != 0) {
+    return make_error(Code::resource_exhausted, "cannot start a thread", kNoRank, error);
+  }
+  (void)lookup.release();  // the thread's now
+  return mine;
+}
+
+// Rounded up, and short enough to look at the deadline now and then.
+int poll_timeout_ms(Deadline deadline) {
+  const Duration left =
+      std::clamp<Duration>(deadline - now(), Duration::zero(), std::chrono::seconds(1));
+  return static_cast<int>(std::chrono::ceil<milliseconds>(left).count());
+}
+
+Result<std::vector<SocketAddress>> parse_answer(const HostPort& of, BytesView answer) {
+  Reader reader(answer);
+  const auto error = UNIRACK_TRY(reader.take<int32_t>());
+  if (error != 0) {
+    return make_error(Code::unavailable,
+                      fmt::format("cannot resolve '{}': {}", of.host, ::gai_strerror(error)));
+  }
+  std::vector<SocketAddress> addresses;
+  while (reader.remaining() != 0) {
+    SocketAddress address = UNIRACK_TRY(SocketAddress::decode(reader));
+    address.scope_id = UNIRACK_TRY(reader.take<uint32_t>());
+    addresses.push_back(address.with_port(of.port));
+  }
+  if (!addresses.empty()) return addresses;
+  return make_error(Code::unavailable, "'" + of.host + "' has no IPv4 or IPv6 address");
 }
 
 }  // namespace
@@ -126,15 +169,16 @@ Result<std::vector<SocketAddress>> SocketAddress::resolve(std::string_view text,
   SocketAddress numeric;
   if (parse_numeric(parts, numeric)) return std::vector{numeric};
 
-  auto lookup = std::make_unique<Lookup>(parts.host);
-  UNIRACK_TRY(wait_for(lookup, deadline));
-  std::vector<SocketAddress> addresses;
-  for (const addrinfo* at = lookup->request.ar_result; at != nullptr; at = at->ai_next) {
-    Result<SocketAddress> address = from_sockaddr(at->ai_addr);
-    if (address) addresses.push_back(address->with_port(parts.port));
+  const UniqueFd answer = UNIRACK_TRY(start_lookup(parts.host));
+  std::array<std::byte, sizeof(int32_t) + kAnswerAddressesMax * kAnswerAddressBytes> buffer{};
+  pollfd readable{answer.get(), POLLIN, 0};
+  while (::poll(&readable, 1, poll_timeout_ms(deadline)) <= 0) {
+    if (expired(deadline)) {
+      return make_error(Code::timeout, "resolver did not answer for '" + parts.host + "'");
+    }
   }
-  if (!addresses.empty()) return addresses;
-  return make_error(Code::unavailable, "'" + parts.host + "' has no IPv4 or IPv6 address");
+  const ssize_t length = ::recv(answer.get(), buffer.data(), buffer.size(), 0);
+  return parse_answer(parts, BytesView(buffer).first(length > 0 ? static_cast<size_t>(length) : 0));
 }
 
 Result<SocketAddress> SocketAddress::from_sockaddr(const sockaddr* address) {
