@@ -131,12 +131,15 @@ class Banned(TidyTest):
            "strcpy(a, b);", "sprintf(a, b);", "int x = atoi(a);", "auto* a = new Thing;",
            "delete a;", "std::shared_ptr<Thing> a;", "auto a = std::make_shared<Thing>();",
            "using namespace std;", 'auto a = getenv("HOME");', 'printf("a");', "std::cout << a;",
-           "fprintf(stderr, a);", "thread.detach();", "void f(int src, int dst_rank);")
+           "fprintf(stderr, a);", "delete a;  // NOLINT", "std::unique_ptr<T> a; auto* b = new T;",
+           "thread.detach();", "void f(int src, int dst_rank);")
     GOOD = ("// throw", 'auto a = "throw";', "Thing(const Thing&) = delete;", "int renew = 1;",
             "int operand = 3;", "std::shared_ptr<const Schedule> a;", "snprintf(a, n, b);",
             "new (place) Thing;", "void* operator new(size_t);", "void operator delete(void*);",
             "using namespace std::chrono_literals;", "int source = 1;", "auto a = 1'000 + 'x';",
-            'auto a = R"(throw )"; // "')
+            'auto a = R"(throw )"; // "', "std::unique_ptr<Thing> a(\n    new Thing(1));",
+            "return std::unique_ptr<Thing>(new Thing);", "delete handle;  // NOLINT: it is ours",
+            "int puts = 0;")
 
     def test_bad(self):
         for text in self.BAD:
