@@ -49,36 +49,40 @@ class Renamer {
     step.begin = part(begin);
     step.end = part(end - 1) + 1;
     step.target = UNIRACK_TRY(slice(step.target, begin));
-    const SliceRange sources = step.sources;
-    step.sources = {static_cast<uint32_t>(to.sources.size()), sources.count};
-    for (uint32_t i = 0; i < sources.count; ++i) {
-      to.sources.push_back(UNIRACK_TRY(slice(from.sources[sources.first + i], begin)));
+    std::vector<Slice> sources;
+    for (uint32_t i = 0; i < step.sources.count; ++i) {
+      sources.push_back(UNIRACK_TRY(slice(from.sources[step.sources.first + i], begin)));
     }
+    // Two places of the small schedule may be one in the large.
+    if (step.op == Op::copy && sources[0] == step.target) return ok_status();
+    step.sources = {static_cast<uint32_t>(to.sources.size()), step.sources.count};
+    to.sources.insert(to.sources.end(), sources.begin(), sources.end());
     steps.push_back(step);
     return ok_status();
   }
 
   Result<Slice> slice(const Slice& small, uint32_t begin) const {
-    Slice large = small;
-    large.rank = embedding_.ranks[static_cast<size_t>(small.rank)];
+    const auto rank = static_cast<size_t>(small.rank);
+    Slice large{embedding_.ranks[rank], BufferId::scratch, 0, 0};
     if (small.buffer == BufferId::scratch) {
-      large.block = small.block + static_cast<uint32_t>(embedding_.scratch.size());
-    } else {
-      const auto& places = small.buffer == BufferId::input ? embedding_.inputs : embedding_.outputs;
-      if (small.block >= places.size()) return cannot_embed("a block has no place");
-      large.buffer = places[small.block].buffer;
-      large.block = places[small.block].block;
-    }
-    const uint32_t chunks = embedding_.header.chunks;
-    if (large.buffer != BufferId::scratch) {
-      large.origin = part(begin) - part(begin) % chunks;
+      // What lies between the origin and the run must lie there in the large schedule too.
+      for (uint32_t p = small.origin; p < begin; ++p) {
+        if (part(p + 1) != part(p) + 1) return cannot_embed("a scratch block is torn apart");
+      }
+      large.block = small.block + embedding_.scratch_at;
+      large.origin = part(small.origin);
       return large;
     }
-    // What lies between the origin and the run must lie there in the large schedule too.
-    for (uint32_t p = small.origin; p < begin; ++p) {
-      if (part(p + 1) != part(p) + 1) return cannot_embed("a scratch block is torn apart");
+    const auto& places = small.buffer == BufferId::input ? embedding_.inputs : embedding_.outputs;
+    if (rank >= places.size() || small.block >= places[rank].size()) {
+      return cannot_embed("a block has no place");
     }
-    large.origin = part(small.origin);
+    const Place& place = places[rank][small.block];
+    large.buffer = place.buffer;
+    large.block = place.block;
+    large.origin = place.buffer == BufferId::scratch
+                       ? place.origin
+                       : part(begin) - part(begin) % embedding_.header.chunks;
     return large;
   }
 
@@ -205,6 +209,24 @@ class Appender {
   std::vector<std::vector<uint32_t>> ready_;  // the value that says "done with a"
 };
 
+// The blocks that exist, grown and continued by those of the small schedule.
+Result<std::vector<ScratchBlock>> joint_scratch(const Program& small, const Embedding& embedding) {
+  auto joint = embedding.scratch;
+  if (embedding.scratch_at > joint.size()) return cannot_embed("there is a gap in the scratch");
+  for (size_t i = 0; i < small.scratch.size(); ++i) {
+    ScratchBlock block = small.scratch[i];
+    if (block.form == Form::user) block.form = embedding.input_form;
+    const size_t at = embedding.scratch_at + i;
+    if (at == joint.size()) {
+      joint.push_back(block);
+      continue;
+    }
+    if (joint[at].form != block.form) return cannot_embed("shared scratch differs in form");
+    joint[at].parts = std::max(joint[at].parts, block.parts);
+  }
+  return joint;
+}
+
 }  // namespace
 
 Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding) {
@@ -220,9 +242,9 @@ Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding) {
     UNIRACK_TRY(Renamer(schedule, embedding).rename(schedule.program_view(rank), target));
   }
   const Program& first = schedule.program_view(0);
+  const auto scratch = UNIRACK_TRY(joint_scratch(first, embedding));
   for (Program& program : programs) {
-    program.scratch = embedding.scratch;
-    program.scratch.insert(program.scratch.end(), first.scratch.begin(), first.scratch.end());
+    program.scratch = scratch;
     program.lanes.resize(first.lanes.size());
     program.values_per_tile = first.values_per_tile;
   }
@@ -235,7 +257,12 @@ Result<Schedule> then(const Schedule& a, const Schedule& b) {
   if (a.header().rank_count != b.header().rank_count || a.header().chunks != b.header().chunks) {
     return make_error(Code::internal, "schedules of different shape cannot follow each other");
   }
-  if (after.size() < before.size() || !std::equal(before.begin(), before.end(), after.begin())) {
+  const bool keeps = after.size() >= before.size() &&
+                     std::equal(before.begin(), before.end(), after.begin(),
+                                [](const ScratchBlock& old, const ScratchBlock& now) {
+                                  return old.form == now.form && old.parts <= now.parts;
+                                });
+  if (!keeps) {
     return make_error(Code::internal, "the later schedule must keep the scratch of the earlier");
   }
   return Appender(a, b).join();

@@ -120,16 +120,19 @@ class Builder {
 struct Place {
   BufferId buffer = BufferId::input;
   uint32_t block = 0;
+  uint32_t origin = 0;  // scratch: the large part at the start of the block
 };
 
 // Where a small schedule lives inside a large one.
 struct Embedding {
   ScheduleHeader header;              // of the large one
-  std::vector<ScratchBlock> scratch;  // blocks that exist already; the small one's are added
-  std::vector<Rank> ranks;            // small rank -> large rank
-  std::vector<uint32_t> parts;        // small part -> large part
-  std::vector<Place> inputs;          // small input block -> large place
-  std::vector<Place> outputs;         // small output block -> large place
+  std::vector<ScratchBlock> scratch;  // blocks that exist already
+  uint32_t scratch_at = 0;       // the small one's blocks begin here, shared as far as they exist
+  Form input_form = Form::user;  // partial: the small one's inputs are unfinished sums
+  std::vector<Rank> ranks;       // small rank -> large rank
+  std::vector<uint32_t> parts;   // small part -> large part
+  std::vector<std::vector<Place>> inputs;   // small rank and input block -> large place
+  std::vector<std::vector<Place>> outputs;  // small rank and output block -> large place
 };
 
 // Renames ranks, buffers and parts. A large schedule with steps only at `ranks`.
@@ -137,11 +140,14 @@ Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding);
 
 // Each rank does `a`, then `b`: appends the steps lane by lane, shifts b's counter values, and
 // turns b's waits for a record of a rank that has work in `a` into waits for a signal that it is
-// done with that lane of `a`. b's scratch must begin with a's.
+// done with that lane of `a`. b's scratch must begin with a's, grown or not.
 Result<Schedule> then(const Schedule& a, const Schedule& b);
 
 // Repeats a schedule of one lane on `lanes` lanes, each with its own share of every data block and
 // its own scratch: chunks * lanes chunks.
 Schedule stripe(const Schedule& schedule, int lanes);
+
+// Cuts every part into `factor` parts: the same plan in smaller pieces, for embed() to place.
+Schedule refine(const Schedule& schedule, uint32_t factor);
 
 }  // namespace unirack

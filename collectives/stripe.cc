@@ -64,4 +64,23 @@ Schedule stripe(const Schedule& schedule, int lanes) {
   return {std::move(header), std::move(programs)};
 }
 
+Schedule refine(const Schedule& schedule, uint32_t factor) {
+  ScheduleHeader header = schedule.header();
+  header.chunks *= factor;
+  std::vector<Program> programs;
+  for (Rank rank = 0; rank < header.rank_count; ++rank) {
+    Program& program = programs.emplace_back(schedule.program(rank));
+    for (ScratchBlock& block : program.scratch) block.parts *= factor;
+    for (Slice& source : program.sources) source.origin *= factor;
+    for (Lane& lane : program.lanes) {
+      for (Step& step : lane.steps) {
+        step.begin *= factor;
+        step.end *= factor;
+        step.target.origin *= factor;
+      }
+    }
+  }
+  return {std::move(header), std::move(programs)};
+}
+
 }  // namespace unirack

@@ -58,4 +58,34 @@ Result<Schedule> all_to_all_pairwise(const Topology&, const Request&, int lanes)
 Result<Schedule> all_to_all_pairwise_staged(const Topology&, const Request&, int lanes);
 Result<Schedule> all_to_all_v_pairwise(const Topology&, const Request&, int lanes);
 
+// halving_doubling.cc, recursive_doubling.cc: along the sum tree, every rank busy
+Result<Schedule> all_reduce_halving_doubling(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_scatter_halving(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_recursive_doubling(const Topology&, const Request&, int lanes);
+Result<Schedule> all_gather_recursive_doubling(const Topology&, const Request&, int lanes);
+
+// binomial.cc: along a tree, leaders only
+Result<Schedule> reduce_binomial(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_binomial(const Topology&, const Request&, int lanes);
+Result<Schedule> broadcast_binomial(const Topology&, const Request&, int lanes);
+Result<Schedule> gather_binomial(const Topology&, const Request&, int lanes);
+Result<Schedule> scatter_binomial(const Topology&, const Request&, int lanes);
+
+// ring.cc
+Result<Schedule> all_reduce_ring(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_scatter_ring(const Topology&, const Request&, int lanes);
+Result<Schedule> all_gather_ring(const Topology&, const Request&, int lanes);
+
+// bruck.cc
+Result<Schedule> all_gather_bruck(const Topology&, const Request&, int lanes);
+Result<Schedule> all_to_all_bruck(const Topology&, const Request&, int lanes);
+
+// two_level.cc, rail_aligned.cc: domains and rails
+std::string two_level_unfit(const Topology&, const Request&);
+Result<Schedule> all_reduce_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> broadcast_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_scatter_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> all_gather_two_level(const Topology&, const Request&, int lanes);
+
 }  // namespace unirack

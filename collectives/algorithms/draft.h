@@ -23,6 +23,7 @@ class Draft {
   explicit Draft(ScheduleHeader header);
 
   ScheduleHeader& header() { return header_; }
+  const ScheduleHeader& header() const { return header_; }
   int ranks() const { return header_.rank_count; }
   // Ranks other than `rank`, starting after it: spreads first contacts over peers.
   std::vector<Rank> peers(Rank rank) const;
