@@ -94,8 +94,7 @@ std::string cut(Schedule& schedule, const Request& request, const Policy& policy
   const uint64_t block_bytes = request.count * size_of(request.type);
   uint64_t tile_bytes = policy.tile_bytes > 0 ? policy.tile_bytes : kTileBytes;
   const uint32_t values = schedule.program_view(0).values_per_tile;
-  // Counters have 24 bits; half of them leaves room.
-  const uint64_t tiles_max = (uint64_t{1} << (kCounterBits - 1)) / values;
+  const uint64_t tiles_max = ((uint64_t{1} << kCounterBits) - 1) / values;
   tile_bytes = std::max(tile_bytes, block_bytes / tiles_max + 1);
   while (true) {
     schedule = schedule.with_tiles(tile_bytes);
@@ -158,12 +157,8 @@ Result<Choice> choose(const Topology& topology, const Request& request, const Po
   Choice choice;
   std::string lines;
   for (const Algorithm* algorithm : ordered) {
-    std::string reason;
-    if (choice.schedule != nullptr) {
-      reason = "stands behind it at this size";
-    } else {
-      reason = objection(*algorithm, topology, request, policy, forced != nullptr);
-    }
+    std::string reason = objection(*algorithm, topology, request, policy, forced != nullptr);
+    if (reason.empty() && choice.schedule != nullptr) reason = "stands behind it at this size";
     if (reason.empty()) {
       Schedule schedule = UNIRACK_TRY(algorithm->generate(topology, request, lanes));
       reason = cut(schedule, request, policy);
