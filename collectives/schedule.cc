@@ -50,6 +50,25 @@ uint64_t hash_all(const ScheduleHeader& header, const std::vector<Program>& prog
   return hash.value();
 }
 
+// By owner and buffer: whether another rank's program names that input or output.
+std::vector<bool> find_visited(const std::vector<Program>& programs) {
+  std::vector<bool> visited(programs.size() * 2, false);
+  for (size_t i = 0; i < programs.size(); ++i) {
+    const auto note = [&](const Slice& slice) {
+      const auto owner = static_cast<size_t>(slice.rank);
+      if (slice.buffer == BufferId::scratch || owner == i || owner >= programs.size()) return;
+      visited[owner * 2 + (slice.buffer == BufferId::output ? 1 : 0)] = true;
+    };
+    for (const Slice& source : programs[i].sources) note(source);
+    for (const Lane& lane : programs[i].lanes) {
+      for (const Step& step : lane.steps) {
+        if (step.op == Op::copy) note(step.target);
+      }
+    }
+  }
+  return visited;
+}
+
 constexpr uint64_t kScratchAlignBytes = 64;
 
 }  // namespace
@@ -60,7 +79,12 @@ Schedule::Schedule(ScheduleHeader header, std::vector<Program> programs)
     program.chunks = header_.chunks;
     program.stages = header_.stages;
   }
+  visited_ = find_visited(programs_);
   hash_ = hash_all(header_, programs_);
+}
+
+bool Schedule::is_visited(Rank owner, BufferId buffer) const {
+  return visited_[static_cast<size_t>(owner) * 2 + (buffer == BufferId::output ? 1 : 0)];
 }
 
 uint32_t Schedule::step_count() const {

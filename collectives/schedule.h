@@ -49,6 +49,8 @@ class Schedule {
   uint64_t hash() const { return hash_; }
   // Steps of the longest program, for people.
   uint32_t step_count() const;
+  // Whether another rank touches this input or output of `owner`.
+  bool is_visited(Rank owner, BufferId buffer) const;
 
   Schedule with_tiles(uint64_t tile_bytes) const;
   // Tiles for a block of `bytes`; elements and scratch as launch sees them.
@@ -60,6 +62,7 @@ class Schedule {
  private:
   ScheduleHeader header_;
   std::vector<Program> programs_;
+  std::vector<bool> visited_;  // by rank: its input, its output
   uint64_t hash_ = 0;
 };
 

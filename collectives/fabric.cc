@@ -1,0 +1,328 @@
+#include "collectives/fabric.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "collectives/executor.h"
+#include "collectives/record.h"
+
+namespace unirack {
+
+namespace {
+
+// How a pair is joined, as both ends must see it: the transport's place in the table and whether it
+// reaches by load/store; or not at all.
+constexpr uint8_t kLoadStore = 0x80;
+constexpr uint8_t kNotJoined = 0x7f;
+
+// The second half of open(): memory every transport can reach.
+Status register_own(Fabric& fabric) {
+  for (const Fabric::Open& open : fabric.transports) {
+    for (SharedMemory* memory : {&fabric.inbox, &fabric.scratch}) {
+      std::unique_ptr<Registration> registration;
+      if (open.transport != nullptr) {
+        const Memory described{memory->data(), memory->size(), memory->fd(), MemoryKind::host};
+        registration = UNIRACK_TRY(open.transport->register_memory(described, Access::read_write));
+      }
+      fabric.registrations.push_back(std::move(registration));
+    }
+  }
+  return ok_status();
+}
+
+// Joins this rank to its peers in rounds: each pair tries its best transport that is left; pairs
+// where either end failed try the next one in the next round.
+class Connector {
+ public:
+  Connector(Fabric& fabric, std::vector<Card> cards, ControlPlane& control, const Config& config,
+            Deadline deadline)
+      : fabric_(fabric),
+        cards_(std::move(cards)),
+        control_(control),
+        config_(config),
+        deadline_(deadline) {}
+
+  Status run() {
+    const auto ranks = static_cast<size_t>(fabric_.rank_count);
+    choice_.assign(ranks, 0);
+    done_.assign(ranks, false);
+    done_[static_cast<size_t>(fabric_.rank)] = true;
+    why_.resize(ranks);
+    for (size_t round = 0; round <= fabric_.transports.size(); ++round) {
+      for (size_t peer = 0; peer < ranks; ++peer) {
+        if (!done_[peer]) UNIRACK_TRY(choose(peer));
+      }
+      attempt();
+      if (UNIRACK_TRY(agree())) return ok_status();
+    }
+    return make_error(Code::unavailable, "no transport joins all ranks");
+  }
+
+  // By rank and rank, after run().
+  const std::vector<std::vector<std::byte>>& rows() const { return rows_; }
+
+ private:
+  const CardTransport* offer(size_t peer, size_t transport) const {
+    const std::string_view name = transport_table()[transport].name;
+    for (const CardTransport& each : cards_[peer].transports) {
+      if (each.name == name) return &each;
+    }
+    return nullptr;
+  }
+
+  // Moves the pair's choice to the next transport that both have and that reaches.
+  Status choose(size_t peer) {
+    for (; choice_[peer] < fabric_.transports.size(); ++choice_[peer]) {
+      const auto& transport = fabric_.transports[choice_[peer]].transport;
+      const CardTransport* theirs = offer(peer, choice_[peer]);
+      if (transport != nullptr && theirs != nullptr &&
+          transport->reach(theirs->address) != Reach::none) {
+        return ok_status();
+      }
+    }
+    const auto rank = static_cast<Rank>(peer);
+    return make_error(Code::unavailable,
+                      "no transport joins rank " + std::to_string(fabric_.rank) + " and rank " +
+                          std::to_string(rank) + why_[peer],
+                      rank);
+  }
+
+  // Connects every path of every open pair; what fails within the time is left undone.
+  void attempt() {
+    std::vector<size_t> open(done_.size(), 0);
+    size_t total = 0;
+    for (size_t peer = 0; peer < done_.size(); ++peer) {
+      if (done_[peer]) continue;
+      open[peer] = start(peer);
+      total += open[peer];
+    }
+    std::array<Completion, 64> completions;
+    while (total > 0 && !expired(deadline_) && control_.verdict() == nullptr) {
+      size_t moved = 0;
+      for (const Fabric::Open& each : fabric_.transports) {
+        if (each.transport == nullptr) continue;
+        const size_t count = each.transport->poll(completions);
+        moved += count;
+        for (size_t i = 0; i < count; ++i) {
+          const auto peer = static_cast<size_t>(split_token(completions[i].token).operation);
+          if (peer >= open.size() || open[peer] == 0) continue;
+          if (completions[i].status) {
+            --open[peer];
+            --total;
+          } else {
+            fail(peer, completions[i].status.error());
+            total -= open[peer];
+            open[peer] = 0;
+          }
+        }
+      }
+      if (moved == 0) std::this_thread::yield();
+    }
+    for (size_t peer = 0; peer < done_.size(); ++peer) {
+      if (done_[peer] || fabric_.links[peer].paths.empty()) continue;
+      if (open[peer] > 0) {
+        fail(peer, make_error(Code::timeout, "no connection by the join deadline"));
+      } else {
+        finish(peer);
+      }
+    }
+  }
+
+  // How many connections it has begun.
+  size_t start(size_t peer) {
+    PeerLink& link = fabric_.links[peer];
+    link.peer = static_cast<Rank>(peer);
+    link.transport = choice_[peer];
+    Transport& transport = *fabric_.transports[choice_[peer]].transport;
+    const CardTransport* theirs = offer(peer, choice_[peer]);
+    const bool is_message = transport.reach(theirs->address) == Reach::message;
+    const int paths = is_message ? config_.tcp_connections : 1;
+    for (int path = 0; path < paths; ++path) {
+      auto endpoint =
+          transport.connect(link.peer, theirs->address, path, TrafficClass::collective,
+                            make_token({peer, static_cast<uint32_t>(path), TokenKind::connect}));
+      if (!endpoint) {
+        fail(peer, endpoint.error());
+        return 0;
+      }
+      link.paths.push_back(std::move(endpoint).value());
+    }
+    return link.paths.size();
+  }
+
+  void fail(size_t peer, const Error& error) {
+    const std::string_view name = transport_table()[choice_[peer]].name;
+    why_[peer] += "; " + std::string(name) + ": " + error.detail;
+    fabric_.links[peer].paths.clear();
+  }
+
+  void finish(size_t peer) {
+    PeerLink& link = fabric_.links[peer];
+    const CardTransport* theirs = offer(peer, choice_[peer]);
+    for (const auto& path : link.paths) {
+      auto inbox = path->import(theirs->inbox);
+      auto scratch = path->import(theirs->scratch);
+      if (!inbox || !scratch) {
+        fail(peer, inbox ? scratch.error() : inbox.error());
+        return;
+      }
+      link.inbox.push_back(*inbox);
+      link.scratch.push_back(*scratch);
+    }
+    done_[peer] = true;
+  }
+
+  uint8_t joined_by(size_t peer) const {
+    const CardTransport* theirs = offer(peer, choice_[peer]);
+    if (peer == static_cast<size_t>(fabric_.rank) || theirs == nullptr) return 0;
+    const Transport& transport = *fabric_.transports[choice_[peer]].transport;
+    const bool load_store = transport.reach(theirs->address) == Reach::load_store;
+    return static_cast<uint8_t>(choice_[peer] | (load_store ? kLoadStore : 0));
+  }
+
+  // Tells all which transport joined whom. True when every pair stands on both ends.
+  Result<bool> agree() {
+    std::vector<std::byte> row;
+    for (size_t peer = 0; peer < done_.size(); ++peer) {
+      row.push_back(static_cast<std::byte>(done_[peer] ? joined_by(peer) : kNotJoined));
+    }
+    rows_ = UNIRACK_TRY(control_.exchange(row, deadline_));
+    bool all = true;
+    for (size_t a = 0; a < rows_.size(); ++a) {
+      if (rows_[a].size() != rows_.size()) {
+        return make_error(Code::corrupted, "a row of transports has the wrong length");
+      }
+    }
+    const auto self = static_cast<size_t>(fabric_.rank);
+    for (size_t a = 0; a < rows_.size(); ++a) {
+      for (size_t b = 0; b < a; ++b) {
+        if (rows_[a][b] == rows_[b][a] && rows_[a][b] != std::byte{kNotJoined}) continue;
+        all = false;
+        const size_t peer = a == self ? b : (b == self ? a : self);
+        if (peer == self) continue;
+        PeerLink& link = fabric_.links[peer];
+        link.paths.clear();
+        link.inbox.clear();
+        link.scratch.clear();
+        done_[peer] = false;
+        ++choice_[peer];
+      }
+    }
+    return all;
+  }
+
+  Fabric& fabric_;
+  std::vector<Card> cards_;
+  ControlPlane& control_;
+  const Config& config_;
+  const Deadline deadline_;
+  std::vector<size_t> choice_;
+  std::vector<bool> done_;
+  std::vector<std::string> why_;
+  std::vector<std::vector<std::byte>> rows_;
+};
+
+Result<Topology> make_topology(const std::vector<Card>& cards,
+                               const std::vector<std::vector<std::byte>>& rows,
+                               const Config& config) {
+  TopologySpec spec;
+  spec.rank_count = static_cast<int>(cards.size());
+  for (const Card& card : cards) spec.homes.push_back(card.home);
+  for (size_t a = 0; a < cards.size(); ++a) {
+    for (size_t b = 0; b < cards.size(); ++b) {
+      const auto joined = static_cast<uint8_t>(rows[a][b]);
+      const size_t index = joined & ~kLoadStore;
+      if (index >= transport_table().size()) {
+        return make_error(Code::corrupted, "a row of transports names one that does not exist");
+      }
+      spec.load_store.push_back(a == b || (joined & kLoadStore) != 0 ? 1 : 0);
+      spec.transports.emplace_back(a == b ? "" : transport_table()[index].name);
+    }
+  }
+  for (const int size : config.sum_shape) {
+    spec.sum_group_sizes.push_back(static_cast<uint32_t>(size));
+  }
+  spec.rail_count = static_cast<uint32_t>(config.tcp_connections);
+  return Topology::make(std::move(spec));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Fabric>> Fabric::open(const TransportContext& context) {
+  auto fabric = std::make_unique<Fabric>();
+  fabric->rank = context.rank;
+  fabric->rank_count = context.rank_count;
+  fabric->window_bytes = context.config->scratch_bytes;
+  fabric->links.resize(static_cast<size_t>(context.rank_count));
+  fabric->inbox = UNIRACK_TRY(SharedMemory::create(Inbox::bytes(context.rank_count)));
+  fabric->scratch = UNIRACK_TRY(SharedMemory::create(fabric->window_bytes * kInFlightMax));
+  auto [opened, unavailable] = UNIRACK_TRY(open_transports(context));
+  for (const TransportEntry& entry : transport_table()) {
+    Open& open = fabric->transports.emplace_back();
+    open.why_not = "not among UNIRACK_TRANSPORTS";
+    for (auto& transport : opened) {
+      if (transport != nullptr && transport->name() == entry.name) {
+        open.transport = std::move(transport);
+        break;
+      }
+    }
+    for (const auto& [name, reason] : unavailable) {
+      if (name == entry.name) open.why_not = reason.detail;
+    }
+  }
+  UNIRACK_TRY(register_own(*fabric));
+  return fabric;
+}
+
+Card Fabric::card(const std::string& domain) const {
+  Card card;
+  card.home = home_of(domain);
+  card.host = host_id();
+  card.window_bytes = window_bytes;
+  for (size_t i = 0; i < transports.size(); ++i) {
+    if (transports[i].transport == nullptr) continue;
+    const BytesView inbox_at = registrations[2 * i]->descriptor();
+    const BytesView scratch_at = registrations[2 * i + 1]->descriptor();
+    card.transports.push_back({std::string(transport_table()[i].name),
+                               transports[i].transport->address(),
+                               {inbox_at.begin(), inbox_at.end()},
+                               {scratch_at.begin(), scratch_at.end()}});
+  }
+  return card;
+}
+
+Status Fabric::connect(ControlPlane& control, const Config& config, Deadline deadline) {
+  std::vector<Card> cards;
+  for (Rank each = 0; each < rank_count; ++each) {
+    cards.push_back(UNIRACK_TRY(decode_card(control.card(each))));
+    hosts.push_back(cards.back().host);
+    if (cards.back().window_bytes != window_bytes) {
+      return make_error(Code::mismatch,
+                        "rank " + std::to_string(each) + " has UNIRACK_SCRATCH_BYTES=" +
+                            std::to_string(cards.back().window_bytes) + ", rank " +
+                            std::to_string(rank) + " has " + std::to_string(window_bytes),
+                        each);
+    }
+  }
+  Connector connector(*this, cards, control, config, deadline);
+  UNIRACK_TRY(connector.run());
+  topology = UNIRACK_TRY(make_topology(cards, connector.rows(), config));
+  return ok_status();
+}
+
+std::string Fabric::describe() const {
+  std::string text = topology.to_text();
+  for (size_t i = 0; i < transports.size(); ++i) {
+    if (transports[i].transport != nullptr) continue;
+    text += "transport " + std::string(transport_table()[i].name) +
+            " is not used: " + transports[i].why_not + "\n";
+  }
+  return text;
+}
+
+int Fabric::local_rank_count() const {
+  return static_cast<int>(std::count(hosts.begin(), hosts.end(), hosts[static_cast<size_t>(rank)]));
+}
+
+}  // namespace unirack
