@@ -246,7 +246,7 @@ Result<Executor::Outcome> Executor::copy(Operation& operation, uint32_t index, c
       !UNIRACK_TRY(locate(operation, index, step, from, source))) {
     return Outcome::blocked;
   }
-  const uint64_t bytes = step_bytes(operation, lane.tile, step);
+  const uint64_t bytes = slice_bytes(operation, lane.tile, step, step.target);
   if (bytes > 0 && target.local == nullptr) return put_run(operation, index, step.target.rank);
   if (bytes > 0 && source.local == nullptr) {
     return get(operation, index, step, source, target.local);
@@ -272,7 +272,7 @@ Result<Executor::Outcome> Executor::put_run(Operation& operation, uint32_t index
                             source))) {
       break;
     }
-    const uint64_t bytes = step_bytes(operation, lane.tile, step);
+    const uint64_t bytes = slice_bytes(operation, lane.tile, step, step.target);
     if (bytes > 0 && target.local != nullptr) break;
     run_.push_back({source.local, target.remote, target.offset, bytes});
   }
@@ -301,7 +301,8 @@ Result<Executor::Outcome> Executor::get(Operation& operation, uint32_t index, co
   LaneState& lane = operation.lanes[index];
   const Rank member = operation.program->sources[step.sources.first].rank;
   PeerLink& from = link(operation, member);
-  const Copy copy{target, source.remote, source.offset, step_bytes(operation, lane.tile, step)};
+  const Copy copy{target, source.remote, source.offset,
+                  slice_bytes(operation, lane.tile, step, step.target)};
   const Token token = make_token({operation.id, index, TokenKind::get});
   if (from.paths[from.path_of(index)]->get({&copy, 1}, token) == 0) return Outcome::blocked;
   ++lane.gets;

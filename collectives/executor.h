@@ -80,7 +80,8 @@ class Executor {
                              uint64_t offset, uint64_t bytes, Location& location);
   uint64_t element_offset(const Operation& operation, uint64_t tile, const Step& step,
                           const Slice& slice) const;
-  uint64_t step_bytes(const Operation& operation, uint64_t tile, const Step& step) const;
+  uint64_t slice_bytes(const Operation& operation, uint64_t tile, const Step& step,
+                       const Slice& slice) const;
   Signal make_signal(const Operation& operation, uint32_t lane, const Step& step) const;
   PeerLink& link(const Operation& operation, Rank member) {
     return (*at_.links)[static_cast<size_t>(operation.member(member))];

@@ -3,7 +3,9 @@
 
 namespace unirack {
 
-uint64_t Executor::step_bytes(const Operation& operation, uint64_t tile, const Step& step) const {
+// Bytes of the step's parts in the form they have in `slice`.
+uint64_t Executor::slice_bytes(const Operation& operation, uint64_t tile, const Step& step,
+                               const Slice& slice) const {
   const Request& request = operation.launch.request;
   if (request.collective == Collective::all_to_all_v) {
     // Part p * n + q is what p sends to q.
@@ -14,9 +16,8 @@ uint64_t Executor::step_bytes(const Operation& operation, uint64_t tile, const S
     return sender == static_cast<uint32_t>(operation.self) ? extents.send_bytes[receiver]
                                                            : extents.receive_bytes[sender];
   }
-  const Form form = step.target.buffer == BufferId::scratch
-                        ? operation.program->scratch[step.target.block].form
-                        : Form::user;
+  const Form form =
+      slice.buffer == BufferId::scratch ? operation.program->scratch[slice.block].form : Form::user;
   return operation.geometry.distance(tile, step.begin, step.end) * size_of(request.type, form);
 }
 
@@ -54,7 +55,7 @@ Result<bool> Executor::locate(Operation& operation, uint32_t lane, const Step& s
     offset += operation.collective % kInFlightMax * at_.window_bytes;
   }
   if (!is_own) {
-    return locate_remote(operation, lane, slice, offset, step_bytes(operation, tile, step),
+    return locate_remote(operation, lane, slice, offset, slice_bytes(operation, tile, step, slice),
                          location);
   }
   if (slice.buffer == BufferId::scratch) {

@@ -29,11 +29,13 @@ Bytes8 make_input(DataType type, uint64_t count, uint64_t seed) {
   for (uint64_t i = 0; i < count; ++i) {
     std::byte* at = bytes.data() + i * size_of(type);
     const uint64_t bits = random();
-    if (type == DataType::float32) {
+    if (type == DataType::float32 || type == DataType::bfloat16) {
       const float value =
           std::ldexp(static_cast<float>(static_cast<int64_t>(bits >> 40) - (1 << 23)),
                      static_cast<int>(bits % 24) - 30);
-      std::memcpy(at, &value, sizeof(value));
+      // A bfloat16 is the upper half of a float.
+      const auto* raw = reinterpret_cast<const std::byte*>(&value);
+      std::memcpy(at, raw + sizeof(value) - size_of(type), size_of(type));
     } else if (type == DataType::float64) {
       const double value =
           std::ldexp(static_cast<double>(static_cast<int64_t>(bits >> 12)) - 2.0e15,
