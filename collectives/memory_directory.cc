@@ -89,6 +89,12 @@ Result<MemoryDirectory::Region*> MemoryDirectory::enter(std::byte* data, uint64_
     region->registrations[i] = UNIRACK_TRY(transports_[i]->register_memory(memory, access));
   }
   const std::lock_guard lock(mutex_);
+  if (region->symmetric.data() != nullptr) {
+    // Whatever was registered at these addresses before has been unmapped since.
+    std::erase_if(regions_, [&](const auto& old) {
+      return !old->is_kept && old->data < data + bytes && data < old->data + old->bytes;
+    });
+  }
   regions_.push_back(std::move(region));
   return regions_.back().get();
 }
