@@ -1,6 +1,8 @@
 // What a call must satisfy before it becomes an operation, and what is derived from it; and split.
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <mutex>
 
 #include "collectives/communicator.h"
 #include "kernels/reduce.h"
@@ -77,8 +79,14 @@ Result<UniqueId> open_pool(const Config& config) {
   if (!config.rendezvous.empty()) {
     return UniqueId::from_environment(config, deadline_in(config.join_timeout));
   }
+  // unirackGetUniqueId returns no handle that could own the rendezvous, so the process keeps it
+  // until its work is done.
+  static std::mutex mutex;
+  static std::vector<std::unique_ptr<Rendezvous>> kept;
   auto opened = UNIRACK_TRY(Rendezvous::open(config));
-  opened.rendezvous->linger();
+  const std::lock_guard lock(mutex);
+  std::erase_if(kept, [](const auto& each) { return !each->running(); });
+  kept.push_back(std::move(opened.rendezvous));
   return std::move(opened.id);
 }
 
