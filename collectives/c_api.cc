@@ -145,9 +145,11 @@ unirackResult_t pass(unirackComm_t comm, unirackStream_t stream, const Arguments
   });
 }
 
-const char* keep_text(std::string text) {
-  thread_state().text = std::move(text);
-  return thread_state().text.c_str();
+// Every function that returns text has a place of its own, so that several may be printed at once.
+const char* keep_text(unirack::TextPlace place, std::string text) {
+  std::string& kept = thread_state().texts[static_cast<size_t>(place)];
+  kept = std::move(text);
+  return kept.c_str();
 }
 
 }  // namespace
@@ -166,10 +168,12 @@ const char* unirackGetErrorString(unirackResult_t result) {
 const char* unirackGetLastError(unirackComm_t comm) {
   if (comm == nullptr) return thread_state().last_error.c_str();
   const std::lock_guard lock(comm->error_mutex);
-  return keep_text(comm->last_error);
+  return keep_text(unirack::TextPlace::error, comm->last_error);
 }
 
-const char* unirackConfigHelp(void) { return keep_text(unirack::config_help()); }
+const char* unirackConfigHelp(void) {
+  return keep_text(unirack::TextPlace::help, unirack::config_help());
+}
 
 unirackResult_t unirackGetUniqueId(unirackUniqueId* id) {
   return guarded(nullptr, [&]() -> Status {
@@ -417,9 +421,11 @@ unirackResult_t unirackAlltoAllv(const void* send, const size_t* send_counts,
 }
 
 const char* unirackExplain(unirackComm_t comm) {
-  return comm == nullptr ? "" : keep_text(comm->communicator->explain());
+  return comm == nullptr ? ""
+                         : keep_text(unirack::TextPlace::explain, comm->communicator->explain());
 }
 
 const char* unirackDescribe(unirackComm_t comm) {
-  return comm == nullptr ? "" : keep_text(comm->communicator->describe());
+  return comm == nullptr ? ""
+                         : keep_text(unirack::TextPlace::describe, comm->communicator->describe());
 }

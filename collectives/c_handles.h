@@ -2,6 +2,7 @@
 // its wish for a work handle, its last error. Used only by c_api.cc and c_group.cc.
 #pragma once
 
+#include <array>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct unirackWork {
 
 namespace unirack {
 
+enum class TextPlace : uint8_t { error, help, explain, describe };
+
 struct ThreadState {
   int group_depth = 0;
   std::vector<std::pair<unirackComm_t, Call>> group;
@@ -31,7 +34,7 @@ struct ThreadState {
   unirackWork_t* work = nullptr;  // where the next call stores its handle
   milliseconds work_timeout{0};
   std::string last_error;
-  std::string text;  // what a function returned as const char*
+  std::array<std::string, 4> texts;  // what functions returned as const char*, by TextPlace
 };
 
 ThreadState& thread_state();
