@@ -48,8 +48,9 @@ Status MemoryDirectory::remove(uint32_t id) {
 
 Result<std::byte*> MemoryDirectory::allocate(uint64_t bytes) {
   auto memory = UNIRACK_TRY(SharedMemory::create(std::max<uint64_t>(bytes, 1)));
-  std::byte* data = memory.data();
-  UNIRACK_TRY(enter(data, memory.size(), Access::read_write, std::move(memory), true));
+  std::byte* const data = memory.data();
+  const uint64_t size = memory.size();
+  UNIRACK_TRY(enter(data, size, Access::read_write, std::move(memory), true));
   return data;
 }
 

@@ -224,7 +224,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, OneSumThreaded,
 
 // Without it the suite above would prove little.
 TEST(OneSum, OrderIsVisibleInTheData) {
-  for (const DataType type : {DataType::float32, DataType::float64, DataType::bfloat16}) {
+  // Small floats sum in float32 and hide most of it behind their own rounding.
+  for (const DataType type : {DataType::float32, DataType::float64}) {
     const uint64_t count = 200;
     std::vector<Bytes8> inputs;
     for (uint64_t rank = 0; rank < 5; ++rank) inputs.push_back(make_input(type, count, rank));
