@@ -140,7 +140,8 @@ Status run_trial(Engine& engine, Rank rank, const Trial& trial) {
   launch.output = output;
   launch.scalar_bits = trial.scalar_bits;
   launch.deadline = deadline_in(std::chrono::seconds(20));
-  UNIRACK_TRY(engine.wait(UNIRACK_TRY(engine.submit(std::move(launch)))));
+  const uint64_t id = UNIRACK_TRY(engine.submit(std::move(launch)));
+  UNIRACK_TRY(engine.wait(id));
   const Reduction reduction{request.type, request.op, topology.rank_count(), trial.scalar_bits};
   Status status = ok_status();
   if (output_bytes > 0) {
@@ -217,9 +218,9 @@ TEST_P(OneSumThreaded, BitsFollowTheShapeWhateverThePlan) {
 INSTANTIATE_TEST_SUITE_P(Shapes, OneSumThreaded,
                          ::testing::Combine(::testing::Values("loopback", "shm", "tcp"),
                                             ::testing::Range(size_t{0}, shapes().size())),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_" +
-                                  shapes()[std::get<1>(info.param)].name;
+                         [](const auto& each) {
+                           return std::string(std::get<0>(each.param)) + "_" +
+                                  shapes()[std::get<1>(each.param)].name;
                          });
 
 // Without it the suite above would prove little.
