@@ -21,6 +21,7 @@ struct Op {
   Token token = kNoToken;
   uint64_t done_bytes = 0;
   CopyKind kind = CopyKind::cached;
+  bool is_done = false;
 };
 
 class OpQueue {
@@ -46,7 +47,7 @@ class OpQueue {
     size_t accepted = 0;
     for (const Copy& copy : copies) {
       if (room() == 0) break;
-      Op op{direction, copy, {}, kNoToken, 0, copy_kind(copy.bytes)};
+      Op op{direction, copy, {}, kNoToken, 0, copy_kind(copy.bytes), false};
       if (++accepted == copies.size()) {
         if (signal != nullptr) op.signal = *signal;
         op.token = token;

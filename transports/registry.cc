@@ -6,12 +6,14 @@
 #include <utility>
 
 #include "transports/loopback/loopback_transport.h"
+#include "transports/shm/shm_transport.h"
 
 namespace unirack {
 namespace {
 
 constexpr std::array kTable = {
     TransportEntry{"loopback", &LoopbackTransport::open},
+    TransportEntry{"shm", &ShmTransport::open},
 };
 
 Status check_names(std::span<const std::string> names) {

@@ -35,8 +35,9 @@ Status check_file_limit(size_t bytes) {
                         "ulimit -f) of " + std::to_string(limit.rlim_cur) + " bytes");
 }
 
-Result<std::byte*> map(int fd, size_t bytes) {
-  void* const data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+Result<std::byte*> map(int fd, size_t bytes, Access access) {
+  const int protection = PROT_READ | (allows(access, Access::write) ? PROT_WRITE : 0);
+  void* const data = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return failed("mmap", bytes);
   return static_cast<std::byte*>(data);
 }
@@ -67,7 +68,7 @@ void SharedMemory::unmap() {
   if (data_ != nullptr) ::munmap(data_, bytes_);
 }
 
-Result<SharedMemory> SharedMemory::create(size_t bytes) {
+Result<SharedMemory> SharedMemory::create(size_t bytes, Access peer_access) {
   if (bytes == 0 || bytes > static_cast<size_t>(std::numeric_limits<off_t>::max())) {
     return make_error(Code::invalid_argument,
                       "shared memory of " + std::to_string(bytes) + " bytes");
@@ -77,7 +78,7 @@ Result<SharedMemory> SharedMemory::create(size_t bytes) {
   if (!fd) return failed("memfd_create", bytes);
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return failed("ftruncate", bytes);
   const int raw_fd = fd.get();
-  SharedMemory memory(UNIRACK_TRY(map(raw_fd, bytes)), bytes, std::move(fd));
+  SharedMemory memory(UNIRACK_TRY(map(raw_fd, bytes, Access::read_write)), bytes, std::move(fd));
   if (bytes >= kHugePageBytes) {
     // Huge pages come only through the mapping. Both calls may be refused by an older kernel or
     // its settings; what they leave out is allocated below.
@@ -86,7 +87,8 @@ Result<SharedMemory> SharedMemory::create(size_t bytes) {
     }
   }
   if (::fallocate(raw_fd, 0, 0, static_cast<off_t>(bytes)) != 0) return failed("fallocate", bytes);
-  if (::fcntl(raw_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+  const int write_seal = allows(peer_access, Access::write) ? 0 : F_SEAL_FUTURE_WRITE;
+  if (::fcntl(raw_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | write_seal) != 0) {
     return failed("sealing", bytes);
   }
   return memory;
@@ -106,13 +108,13 @@ Status check_sealed(int fd, size_t bytes) {
   return ok_status();
 }
 
-Result<SharedMemory> SharedMemory::map_peer(UniqueFd fd, size_t bytes) {
+Result<SharedMemory> SharedMemory::map_peer(UniqueFd fd, size_t bytes, Access access) {
   if (bytes == 0) return make_error(Code::invalid_argument, "shared memory of 0 bytes");
   UNIRACK_TRY(check_sealed(fd.get(), bytes));
-  return SharedMemory(UNIRACK_TRY(map(fd.get(), bytes)), bytes, UniqueFd());
+  return SharedMemory(UNIRACK_TRY(map(fd.get(), bytes, access)), bytes, UniqueFd());
 }
 
-Status SharedMemory::detach() {
+Status SharedMemory::abandon() {
   if (data_ == nullptr) return ok_status();
   void* const data = ::mmap(data_, bytes_, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);

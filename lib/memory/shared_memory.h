@@ -10,16 +10,19 @@
 
 #include "lib/base/result.h"
 #include "lib/base/unique_fd.h"
+#include "lib/memory/region_table.h"
 
 namespace unirack {
 
 class SharedMemory {
  public:
-  // Zeroed and writable. Huge pages are asked for where they fit.
-  static Result<SharedMemory> create(size_t bytes);
+  // Zeroed and writable here; sealed so that peers have no more than `peer_access`. Huge pages are
+  // asked for where they fit.
+  static Result<SharedMemory> create(size_t bytes, Access peer_access = Access::read_write);
   // Maps the first `bytes` of a peer's memory, after checking that `fd` is a memfd which can never
-  // become smaller than that. The descriptor is closed: the mapping does not need it.
-  static Result<SharedMemory> map_peer(UniqueFd fd, size_t bytes);
+  // become smaller than that. The descriptor is closed: the mapping does not need it. Without
+  // write access the mapping is read-only.
+  static Result<SharedMemory> map_peer(UniqueFd fd, size_t bytes, Access access);
 
   SharedMemory() = default;
   SharedMemory(SharedMemory&& other) noexcept;
@@ -33,7 +36,7 @@ class SharedMemory {
 
   // Gives the pages back while the addresses stay taken: a late access of this process meets
   // anonymous memory that nobody shares, and no fault.
-  Status detach();
+  Status abandon();
 
  private:
   SharedMemory(std::byte* data, size_t bytes, UniqueFd fd);

@@ -1,6 +1,5 @@
 // Beginnings and ends: connecting in any order, closing, breaking, sleeping, and what is left.
 #include <dirent.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -20,11 +19,6 @@ size_t open_descriptor_count() {
   while (::readdir(directory) != nullptr) ++count;
   ::closedir(directory);
   return count;
-}
-
-bool is_readable(int fd, int timeout_ms) {
-  pollfd entry{fd, POLLIN, 0};
-  return ::poll(&entry, 1, timeout_ms) == 1;
 }
 
 TEST_P(ConformanceLife, NothingIsAcceptedBeforeBothEndsConnect) {

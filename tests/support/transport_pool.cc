@@ -1,5 +1,6 @@
 #include "tests/support/transport_pool.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -30,6 +31,11 @@ size_t first_difference(BytesView bytes, uint64_t seed) {
 
 bool is_poison(BytesView bytes) {
   return std::ranges::all_of(bytes, [](std::byte byte) { return byte == kPoison; });
+}
+
+bool is_readable(int fd, int timeout_ms) {
+  pollfd entry{fd, POLLIN, 0};
+  return ::poll(&entry, 1, timeout_ms) == 1;
 }
 
 Buffer::Buffer(Kind kind, size_t bytes) : size_(bytes) {

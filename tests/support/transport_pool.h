@@ -36,6 +36,8 @@ bool is_poison(BytesView bytes);
 
 enum class Kind : uint8_t { private_memory, symmetric };
 
+bool is_readable(int fd, int timeout_ms);
+
 // Poisoned when it is made.
 class Buffer {
  public:

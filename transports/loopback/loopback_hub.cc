@@ -22,7 +22,7 @@ LoopbackHub& LoopbackHub::of_process() {
 
 LoopbackHub::LoopbackHub() {
   // Without randomness the id stays zero and only the pid tells processes apart.
-  static_cast<void>(static_cast<bool>(fill_random(process_id_)));
+  (void)fill_random(process_id_);
 }
 
 Result<LoopbackPort*> LoopbackHub::open_port() {

@@ -20,7 +20,7 @@ TEST(SharedMemory, IsZeroedAndSharedWithWhoeverMapsIt) {
     ASSERT_TRUE(mine) << mine.error().to_string();
     EXPECT_EQ(mine->size(), bytes);
     EXPECT_EQ(mine->data()[bytes - 1], std::byte{0});
-    auto theirs = SharedMemory::map_peer(UniqueFd(::dup(mine->fd())), bytes);
+    auto theirs = SharedMemory::map_peer(UniqueFd(::dup(mine->fd())), bytes, Access::read_write);
     ASSERT_TRUE(theirs) << theirs.error().to_string();
     EXPECT_NE(theirs->data(), mine->data());
     mine->data()[bytes - 1] = std::byte{7};
@@ -39,15 +39,19 @@ TEST(SharedMemory, CannotShrinkOrGrow) {
 TEST(SharedMemory, RefusesWhatAPeerCouldTakeAway) {
   UniqueFd unsealed(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   ASSERT_EQ(::ftruncate(unsealed.get(), 4096), 0);
-  EXPECT_EQ(SharedMemory::map_peer(UniqueFd(::dup(unsealed.get())), 4096).code(),
-            Code::invalid_argument);
+  EXPECT_EQ(
+      SharedMemory::map_peer(UniqueFd(::dup(unsealed.get())), 4096, Access::read_write).code(),
+      Code::invalid_argument);
   ASSERT_EQ(::fcntl(unsealed.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
-  EXPECT_TRUE(SharedMemory::map_peer(UniqueFd(::dup(unsealed.get())), 4096));
-  EXPECT_EQ(SharedMemory::map_peer(UniqueFd(::dup(unsealed.get())), 4097).code(),
-            Code::invalid_argument);
+  EXPECT_TRUE(SharedMemory::map_peer(UniqueFd(::dup(unsealed.get())), 4096, Access::read_write));
+  EXPECT_EQ(
+      SharedMemory::map_peer(UniqueFd(::dup(unsealed.get())), 4097, Access::read_write).code(),
+      Code::invalid_argument);
   UniqueFd file(::open("/dev/zero", O_RDWR | O_CLOEXEC));
-  EXPECT_EQ(SharedMemory::map_peer(std::move(file), 4096).code(), Code::invalid_argument);
-  EXPECT_EQ(SharedMemory::map_peer(UniqueFd(), 4096).code(), Code::invalid_argument);
+  EXPECT_EQ(SharedMemory::map_peer(std::move(file), 4096, Access::read_write).code(),
+            Code::invalid_argument);
+  EXPECT_EQ(SharedMemory::map_peer(UniqueFd(), 4096, Access::read_write).code(),
+            Code::invalid_argument);
 }
 
 TEST(SharedMemory, SizesThatCannotBeAreErrors) {
@@ -76,13 +80,13 @@ TEST(SharedMemory, AFileSizeLimitIsAnErrorAndNoSignal) {
   EXPECT_EQ(WEXITSTATUS(status), static_cast<int>(Code::resource_exhausted));
 }
 
-TEST(SharedMemory, ADetachedMappingIsHarmless) {
+TEST(SharedMemory, AnAbandonedMappingIsHarmless) {
   auto mine = SharedMemory::create(8192);
   ASSERT_TRUE(mine);
-  auto theirs = SharedMemory::map_peer(UniqueFd(::dup(mine->fd())), 8192);
+  auto theirs = SharedMemory::map_peer(UniqueFd(::dup(mine->fd())), 8192, Access::read_write);
   ASSERT_TRUE(theirs);
   std::memset(mine->data(), 1, 8192);
-  ASSERT_TRUE(theirs->detach());
+  ASSERT_TRUE(theirs->abandon());
   EXPECT_EQ(theirs->data()[0], std::byte{0});
   std::memset(theirs->data(), 2, 8192);
   EXPECT_EQ(mine->data()[8191], std::byte{1});
