@@ -71,7 +71,7 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
     Engine* engine = borrowed->serving_.load(std::memory_order_acquire);
     if (engine != nullptr) engine->wake();
   };
-  self->control_ = UNIRACK_TRY(ControlPlane::join(std::move(join)));
+  self->control_ = UNIRACK_TRY(ControlPlane::join(join));
   UNIRACK_TRY(fabric->connect(*self->control_, self->config_, deadline));
   self->engine_ = UNIRACK_TRY(Engine::create(std::move(fabric), *self->control_, self->config_));
   self->serving_.store(self->engine_.get(), std::memory_order_release);

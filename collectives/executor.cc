@@ -260,6 +260,9 @@ Result<Executor::Outcome> Executor::copy(Operation& operation, uint32_t index, c
 Result<Executor::Outcome> Executor::put_run(Operation& operation, uint32_t index, Rank member) {
   LaneState& lane = operation.lanes[index];
   const auto& steps = operation.program->lanes[index].steps;
+  PeerLink& to = link(operation, member);
+  // Empty parts, and a signal on its own, name the inbox, which is always there.
+  const Copy nothing{nullptr, to.inbox[to.path_of(index)], 0, 0};
   run_.clear();
   size_t next = lane.next;
   for (; next < steps.size() && run_.size() < kRunMax && steps[next].op == Op::copy; ++next) {
@@ -274,13 +277,12 @@ Result<Executor::Outcome> Executor::put_run(Operation& operation, uint32_t index
     }
     const uint64_t bytes = slice_bytes(operation, lane.tile, step, step.target);
     if (bytes > 0 && target.local != nullptr) break;
-    run_.push_back({source.local, target.remote, target.offset, bytes});
+    run_.push_back(bytes > 0 ? Copy{source.local, target.remote, target.offset, bytes} : nothing);
   }
   const bool signals = next < steps.size() && steps[next].op == Op::signal &&
                        steps[next].peer == member && lane.gets == 0;
-  PeerLink& to = link(operation, member);
   if (run_.empty() && !signals) return Outcome::blocked;
-  if (run_.empty()) run_.push_back({nullptr, to.inbox[to.path_of(index)], 0, 0});
+  if (run_.empty()) run_.push_back(nothing);
   Signal signal;
   if (signals) signal = make_signal(operation, index, steps[next]);
   const Token token = make_token({operation.id, index, TokenKind::put});

@@ -119,7 +119,7 @@ std::string headline(const Schedule& schedule, const Request& request) {
 // Why the candidate cannot or must not serve; empty: it may.
 std::string objection(const Algorithm& algorithm, const Topology& topology, const Request& request,
                       const Policy& policy, bool is_forced) {
-  const std::string unfit = algorithm.unfit(topology, request);
+  std::string unfit = algorithm.unfit(topology, request);
   if (!unfit.empty()) return unfit;
   const bool shows = algorithm.reassociates && topology.rank_count() > 2 &&
                      is_order_visible(request.type, request.op);

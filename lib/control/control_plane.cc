@@ -135,7 +135,7 @@ Result<JoinedPool> lonely_pool(const JoinRequest& request) {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlPlane>> ControlPlane::join(JoinRequest request) {
+Result<std::unique_ptr<ControlPlane>> ControlPlane::join(const JoinRequest& request) {
   UNIRACK_TRY(check(request));
   JoinedPool pool =
       UNIRACK_TRY(request.id.addresses().empty() ? lonely_pool(request) : join_pool(request));

@@ -51,7 +51,7 @@ class ControlPlane {
  public:
   // Blocks until all ranks have joined and all control connections stand, or says by the join
   // deadline who is missing and which addresses were refused.
-  static Result<std::unique_ptr<ControlPlane>> join(JoinRequest request);
+  static Result<std::unique_ptr<ControlPlane>> join(const JoinRequest& request);
   virtual ~ControlPlane() = default;
 
   virtual std::span<const std::byte> card(Rank rank) const = 0;
