@@ -1,7 +1,7 @@
 #include "collectives/communicator.h"
 
 #include <algorithm>
-#include <cstring>
+#include <thread>
 
 #include "collectives/record.h"
 #include "lib/base/hash.h"

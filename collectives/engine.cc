@@ -186,7 +186,7 @@ void Engine::write_record(const Operation& operation, size_t member, Meeting& me
   record.meeting = meeting.number;
   record.request = pack_request(launch.request);
   record.count = launch.request.count;
-  record.expected = 0;
+  record.expected = launch.scalar_bits;
   record.input_region = operation.input_ref.region;
   record.output_region = operation.output_ref.region;
   record.input_offset = operation.input_ref.offset;
@@ -245,11 +245,25 @@ void Engine::complete(const Completion& completion) {
   if (!completion.status) handle_error(*operation, completion.status.error());
 }
 
+namespace {
+
+// Whether a peer called something else; the pool can then tell the minority. Else the call was the
+// same and its plan, scalar or sizes differ, which the error itself explains.
+bool has_other_call(const Operation& operation) {
+  const bool by_count = operation.launch.request.collective != Collective::all_to_all_v;
+  return std::any_of(
+      operation.meetings.begin(), operation.meetings.end(), [&](const Meeting& each) {
+        return each.record.meeting != 0 && (each.record.request != each.own.request ||
+                                            (by_count && each.record.count != each.own.count));
+      });
+}
+
+}  // namespace
+
 // Decides what an operation's error means for the pool. The verdict comes back through step().
 void Engine::handle_error(Operation& operation, const Error& error) {
   const uint64_t sequence = sequence_of(operation);
-  if (error.code == Code::mismatch && operation.is_collective &&
-      operation.launch.request.collective != Collective::all_to_all_v) {
+  if (error.code == Code::mismatch && operation.is_collective && has_other_call(operation)) {
     control_.report_mismatch(sequence);
   } else if (error.code == Code::peer_failed) {
     suspects_.push_back({error.culprit, now(), error});

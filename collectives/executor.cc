@@ -106,6 +106,12 @@ Status Executor::check_record(Operation& operation, Rank member, const Record& r
                           " than " + self + ": expected equal UNIRACK_* settings on all ranks",
                       peer);
   }
+  if (!by_bytes && record.expected != launch.scalar_bits) {
+    return make_error(Code::mismatch,
+                      who + " multiplies by another scalar than " + self + " in " +
+                          describe_request(request, record.count),
+                      peer);
+  }
   if (!by_bytes) return ok_status();
   const auto index = static_cast<size_t>(member);
   const uint64_t receives = launch.extents.receive_bytes[index];

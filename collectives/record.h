@@ -24,7 +24,7 @@ struct Record {
   uint64_t meeting = 0;       // also the signal that publishes the rest
   uint64_t request = 0;       // pack_request()
   uint64_t count = 0;         // elements a block; all_to_all_v: bytes I send you
-  uint64_t expected = 0;      // all_to_all_v: bytes I expect of you
+  uint64_t expected = 0;      // all_to_all_v: bytes I expect of you; premul_sum: the scalar
   uint64_t input_offset = 0;  // into the regions below
   uint64_t output_offset = 0;
   uint32_t input_region = 0;

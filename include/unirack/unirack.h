@@ -166,7 +166,8 @@ unirackResult_t unirackCommDeregister(unirackComm_t comm, void* handle);
 /* ---- Reduction operators ------------------------------------------------------------------- */
 
 /* Sum of inputs multiplied by `*scalar` (host memory, of the given type; for 8- and 16-bit floats
- * the product is taken and rounded in float32). */
+ * the product is taken and rounded in float32). Unlike NCCL's, the scalar is the same on all ranks,
+ * else `mismatch`: whoever folds a contribution also multiplies it. */
 unirackResult_t unirackRedOpCreatePreMulSum(unirackRedOp_t* op, const void* scalar,
                                             unirackDataType_t type, unirackComm_t comm);
 unirackResult_t unirackRedOpDestroy(unirackRedOp_t op, unirackComm_t comm);

@@ -230,17 +230,30 @@ TEST(CApiThreaded, SplitMakesPoolsOfTheirOwn) {
   }));
 }
 
-TEST(CApiThreaded, PreMultipliedSumsUseEachRanksScalar) {
+TEST(CApiThreaded, PreMultipliedSumsMultiplyFirst) {
   EXPECT_TRUE(run_ranks(2, [](int rank, unirackComm_t comm) {
-    const float scalar = rank == 0 ? 0.5F : 4.0F;
+    const float scalar = 0.5F;
     unirackRedOp_t op = unirackSum;
     ASSERT_EQ(unirackRedOpCreatePreMulSum(&op, &scalar, unirackFloat, comm), 0);
-    float value = 3.0F;
+    float value = rank == 0 ? 3.0F : 24.0F;
     ASSERT_EQ(unirackAllReduce(&value, &value, 1, unirackFloat, op, comm, nullptr), 0);
     EXPECT_EQ(value, 13.5F);
     EXPECT_EQ(unirackRedOpDestroy(op, comm), 0);
     EXPECT_EQ(unirackAllReduce(&value, &value, 1, unirackFloat, op, comm, nullptr),
               unirackInvalidArgument);
+  }));
+}
+
+TEST(CApiThreaded, DifferentScalarsAreAMismatch) {
+  EXPECT_TRUE(run_ranks(2, [](int rank, unirackComm_t comm) {
+    const double scalar = rank + 1;
+    unirackRedOp_t op = unirackSum;
+    ASSERT_EQ(unirackRedOpCreatePreMulSum(&op, &scalar, unirackDouble, comm), 0);
+    double value = 1;
+    EXPECT_EQ(unirackAllReduce(&value, &value, 1, unirackDouble, op, comm, nullptr),
+              unirackMismatch);
+    EXPECT_NE(std::string(unirackGetLastError(comm)).find("scalar"), std::string::npos)
+        << unirackGetLastError(comm);
   }));
 }
 
@@ -272,8 +285,7 @@ TEST(CApiThreaded, BadArgumentsAreRefusedInWords) {
         unirackInvalidArgument);
     EXPECT_EQ(unirackSend(&value, 1, unirackInt, 0, comm, nullptr), unirackInvalidUsage);
     EXPECT_EQ(unirackSend(&value, 1, unirackInt, 7, comm, nullptr), unirackInvalidArgument);
-    EXPECT_EQ(unirackAllReduce(&value, &value, 1, static_cast<unirackDataType_t>(99), unirackSum,
-                               comm, nullptr),
+    EXPECT_EQ(unirackAllReduce(&value, &value, 1, unirackNumTypes, unirackSum, comm, nullptr),
               unirackInvalidArgument);
     EXPECT_EQ(unirackGroupEnd(), unirackInvalidUsage);
     int pair[2] = {};
