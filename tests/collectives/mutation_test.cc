@@ -1,0 +1,86 @@
+// The verifier is right, not merely good at samples: whatever step is deleted or doubled, either it
+// refuses the mutant or the mutant still gives right bits however its ranks interleave.
+// UNIRACK_TEST_FULL=1 runs every plan of up to five ranks under 100 interleavings each.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "collectives/verify.h"
+#include "tests/support/interleaver.h"
+#include "tests/support/mutants.h"
+#include "tests/support/plans.h"
+
+namespace unirack {
+namespace {
+
+using testing::Interleaving;
+using testing::Plan;
+
+bool is_full() { return std::getenv("UNIRACK_TEST_FULL") != nullptr; }
+
+struct Tally {
+  int mutants = 0;
+  int refused = 0;
+};
+
+// Empty, or how an interleaving went wrong.
+std::string find_fault(const Schedule& schedule, uint64_t first_seed, uint64_t seeds) {
+  const ScheduleHeader& header = schedule.header();
+  const uint32_t tile_counts[] = {1, header.stages, header.stages + 1};
+  for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
+    Interleaving how;
+    how.seed = seed;
+    how.type = header.reassociates ? DataType::int32 : DataType::float32;
+    how.in_place = header.in_place && seed % 2 == 0;
+    const bool is_tiled = header.collective != Collective::all_to_all_v;
+    const uint32_t tiles = is_tiled ? tile_counts[seed / 2 % 3] : 1;
+    const auto fault = testing::interleave(testing::with_tile_count(schedule, tiles, how), how);
+    if (!fault.empty()) return "seed " + std::to_string(seed) + ": " + fault;
+  }
+  return "";
+}
+
+class EveryMutant : public ::testing::TestWithParam<const Algorithm*> {
+ protected:
+  void check(const Plan& plan, uint64_t seeds) {
+    uint64_t first_seed = 0;
+    testing::for_each_mutant(plan.schedule, [&](const Schedule& mutant, const std::string& name) {
+      ++tally_.mutants;
+      if (!verify(mutant)) {
+        ++tally_.refused;
+        return;
+      }
+      EXPECT_EQ(find_fault(mutant, first_seed += 7, seeds), "")
+          << plan.name << ", " << name << ": not refused";
+    });
+  }
+
+  Tally tally_;
+};
+
+TEST_P(EveryMutant, IsRefusedOrGivesRightBits) {
+  using Shapes = std::vector<std::vector<uint32_t>>;
+  const Shapes few = {{2}, {3}, {2, 2}};
+  const Shapes all = {{2}, {3}, {4}, {5}, {2, 2}, {1, 2}, {3, 2}, {1, 4}, {1, 1, 1}, {2, 1, 2}};
+  const auto plans = testing::plans_of(*GetParam(), is_full() ? all : few,
+                                       is_full() ? std::vector{1, 2} : std::vector{1});
+  for (const Plan& plan : plans) check(plan, is_full() ? 100 : 4);
+  RecordProperty("mutants", tally_.mutants);
+  RecordProperty("refused", tally_.refused);
+  if (is_full()) printf("%d mutants, %d refused\n", tally_.mutants, tally_.refused);
+}
+
+std::vector<const Algorithm*> all_of_them() {
+  std::vector<const Algorithm*> all;
+  for (const Algorithm& algorithm : algorithms()) all.push_back(&algorithm);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryMutant, ::testing::ValuesIn(all_of_them()),
+                         [](const auto& test) {
+                           return std::string(collective_name(test.param->collective)) + "_" +
+                                  std::string(test.param->name);
+                         });
+
+}  // namespace
+}  // namespace unirack
