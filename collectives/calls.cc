@@ -79,15 +79,17 @@ Result<UniqueId> open_pool(const Config& config) {
   if (!config.rendezvous.empty()) {
     return UniqueId::from_environment(config, deadline_in(config.join_timeout));
   }
-  // unirackGetUniqueId returns no handle that could own the rendezvous, so the process keeps it
-  // until its work is done.
+  auto opened = UNIRACK_TRY(Rendezvous::open(config));
+  keep_rendezvous(std::move(opened.rendezvous));
+  return std::move(opened.id);
+}
+
+void keep_rendezvous(std::unique_ptr<Rendezvous> rendezvous) {
   static std::mutex mutex;
   static std::vector<std::unique_ptr<Rendezvous>> kept;
-  auto opened = UNIRACK_TRY(Rendezvous::open(config));
   const std::lock_guard lock(mutex);
   std::erase_if(kept, [](const auto& each) { return !each->running(); });
-  kept.push_back(std::move(opened.rendezvous));
-  return std::move(opened.id);
+  kept.push_back(std::move(rendezvous));
 }
 
 Status Communicator::check(const Call& call) const {

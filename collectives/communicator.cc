@@ -57,6 +57,7 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   join.rank_count = rank_count;
   join.card = encode_card(fabric->card(self->config_.domain));
   join.config = &self->config_;
+  join.keep_rendezvous = keep_rendezvous;
   join.describe = describe_request;
   join.answer = [borrowed](Rank, std::span<const std::byte> question) {
     Engine* engine = borrowed->serving_.load(std::memory_order_acquire);

@@ -46,6 +46,9 @@ Status set_extents(Call& call, std::span<const size_t> send_counts,
 uint64_t scalar_bits(DataType type, const std::byte* scalar);
 // Opens a rendezvous in this process, or names the one of the environment.
 Result<UniqueId> open_pool(const Config& config);
+// The C interface has no handle that could own a rendezvous, so the process keeps it until its work
+// is done.
+void keep_rendezvous(std::unique_ptr<Rendezvous> rendezvous);
 
 class Communicator {
  public:

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "lib/base/crc32c.h"
 #include "lib/base/random.h"
 #include "lib/net/socket.h"
 #include "tests/support/control_pool.h"
@@ -254,6 +255,37 @@ TEST(RendezvousThreaded, OverIPv6) {
   ASSERT_TRUE(rendezvous) << rendezvous.error().to_string();
   for (const Joined& one : join_threads(id, {0, 1, 2}, 3, config)) {
     EXPECT_TRUE(one.plane) << one.plane.error().to_string();
+  }
+}
+
+// Rank 0 opens the rendezvous itself; its failed join must not silence it for those who come late.
+TEST(RendezvousThreadedTimed, ByEnvironmentLatecomersLearnWhyTheJoinFailed) {
+  const Config config = loopback_config();
+  auto probe = Listener::open(*SocketAddress::parse("127.0.0.1:0"));
+  ASSERT_TRUE(probe);
+  // What UniqueId::from_environment makes of UNIRACK_RENDEZVOUS, with a key from no file.
+  auto bytes = UniqueId::make(std::vector{probe->address()})->serialise();
+  probe = make_error(Code::unavailable, "closed again");
+  bytes[1] = std::byte{1};
+  std::fill_n(bytes.begin() + 4, 4, std::byte{0});
+  store_little(bytes.data() + 4, crc32c(bytes));
+  const auto id = UniqueId::parse(bytes);
+  ASSERT_TRUE(id) << id.error().to_string();
+
+  std::unique_ptr<Rendezvous> kept;
+  const auto keep = [&](JoinRequest& request) {
+    if (request.rank == 2) request.rank_count = 5;
+    request.keep_rendezvous = [&](std::unique_ptr<Rendezvous> rendezvous) {
+      kept = std::move(rendezvous);
+    };
+  };
+  for (const Joined& one : join_threads(*id, {2, 0}, 4, config, keep)) {
+    EXPECT_EQ(one.plane.code(), Code::mismatch);
+  }
+  ASSERT_NE(kept, nullptr);
+  for (const Joined& one : join_threads(*id, {1, 3}, 4, config)) {
+    EXPECT_EQ(one.plane.code(), Code::mismatch) << one.plane.error().to_string();
+    EXPECT_LT(one.took, kPrompt);
   }
 }
 
