@@ -209,6 +209,9 @@ void Communicator::abort() {
   control_->report(
       0, make_error(Code::revoked, "rank " + std::to_string(rank_) + " aborted the communicator",
                     rank_));
+  // Once it stands it has been told to all: this rank may leave at once.
+  const Deadline deadline = deadline_in(std::chrono::seconds(1));
+  while (control_->verdict() == nullptr && !expired(deadline)) std::this_thread::yield();
 }
 
 std::optional<Error> Communicator::failure() const {

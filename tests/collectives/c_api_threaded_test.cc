@@ -132,7 +132,8 @@ TEST(CApiThreaded, AbortFromAnotherThreadAlwaysReturns) {
     } else {
       EXPECT_EQ(unirackAllReduce(data.data(), data.data(), data.size(), unirackFloat, unirackSum,
                                  comm, nullptr),
-                unirackRevoked);
+                unirackRevoked)
+          << unirackGetLastError(comm);
       int culprit = -1;
       int count = 1;
       EXPECT_EQ(unirackCommGetFailedRanks(comm, &culprit, &count), 0);
