@@ -7,6 +7,7 @@
 
 #include "transports/loopback/loopback_transport.h"
 #include "transports/shm/shm_transport.h"
+#include "transports/tcp/tcp_transport.h"
 
 namespace unirack {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::array kTable = {
     TransportEntry{"loopback", &LoopbackTransport::open},
     TransportEntry{"shm", &ShmTransport::open},
+    TransportEntry{"tcp", &TcpTransport::open},
 };
 
 Status check_names(std::span<const std::string> names) {

@@ -9,6 +9,7 @@
   UNIRACK_CONFORMANCE_OF_PROCESSES(suite)
 
 // The transports that join processes.
-#define UNIRACK_CONFORMANCE_OF_PROCESSES(suite) \
-  INSTANTIATE_TEST_SUITE_P(Shm, suite,          \
-                           ::testing::Values(Subject{"shm", true}, Subject{"shm", false}))
+#define UNIRACK_CONFORMANCE_OF_PROCESSES(suite)                                             \
+  INSTANTIATE_TEST_SUITE_P(Shm, suite,                                                      \
+                           ::testing::Values(Subject{"shm", true}, Subject{"shm", false})); \
+  INSTANTIATE_TEST_SUITE_P(TcpThreaded, suite, ::testing::Values(Subject{"tcp"}))

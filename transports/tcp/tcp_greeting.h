@@ -1,0 +1,78 @@
+// Connections before they carry data: the dialling side, which tries route after route until the
+// peer answers and both have proved to hold the job key, and the answering side, where a stranger
+// gets two seconds and nothing else.
+//
+// Owned by the transport; each watches its own socket through the transport's poller.
+#pragma once
+
+#include <vector>
+
+#include "lib/net/handshake.h"
+#include "lib/net/poller.h"
+#include "lib/net/socket.h"
+#include "transports/tcp/tcp_address.h"
+
+namespace unirack {
+
+class TcpDialer {
+ public:
+  enum class State : uint8_t { trying, done, failed };
+
+  TcpDialer(Poller& poller, uint64_t token, const JobCredentials& job, const Hello& hello,
+            Rank peer, std::vector<TcpRoute> routes);
+  ~TcpDialer();
+  TcpDialer(const TcpDialer&) = delete;
+  TcpDialer& operator=(const TcpDialer&) = delete;
+
+  // When its socket has something to tell, and now and then.
+  State step(TimePoint at);
+  const Error& error() const { return error_; }
+  // Once done; no longer watched.
+  UniqueFd take() { return std::move(fd_); }
+
+ private:
+  enum class Stage : uint8_t { waiting, connecting, proving };
+
+  Status start(TimePoint at);
+  Status advance();
+  Status prove();
+  void drop();
+  // This attempt has failed; the next comes later, or never.
+  State retry(Error error, TimePoint at);
+
+  Poller& poller_;
+  uint64_t token_;
+  const JobCredentials& job_;
+  Hello hello_;
+  Rank peer_;
+  std::vector<TcpRoute> routes_;
+  size_t attempt_ = 0;
+  Stage stage_ = Stage::waiting;
+  TimePoint next_at_{};  // waiting: the next attempt; else: the end of this one
+  UniqueFd fd_;
+  std::optional<HandshakeClient> client_;
+  Error error_;
+};
+
+class TcpCaller {
+ public:
+  TcpCaller(Poller& poller, UniqueFd fd, const JobCredentials& job, Rank rank, const Nonce& nonce,
+            Deadline deadline)
+      : poller_(poller), fd_(std::move(fd)), server_(job, rank, nonce), deadline_(deadline) {}
+  ~TcpCaller();
+  TcpCaller(const TcpCaller&) = delete;
+  TcpCaller& operator=(const TcpCaller&) = delete;
+
+  // Running until the caller has proved who he is, or has failed or let his time pass.
+  HandshakeState step(TimePoint at);
+  const Hello& hello() const { return *server_.caller(); }
+  UniqueFd take();
+
+ private:
+  Poller& poller_;
+  UniqueFd fd_;
+  HandshakeServer server_;
+  Deadline deadline_;
+};
+
+}  // namespace unirack
