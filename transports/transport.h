@@ -82,10 +82,11 @@ class Registration {
 //
 // put() and get() accept a prefix of `copies` (backpressure: the rest is offered again after a
 // poll) and return its length; `copies` is never empty. Signal and token belong to the last copy:
-// they take effect only when it is accepted. A put's token completes when its source may be reused,
-// a get's when its bytes have landed; a completion covers every earlier copy of the same kind on
-// this endpoint. A signal becomes visible (release) after all bytes of all earlier puts of this
-// endpoint. A source must stay unchanged, and a get's target untouched, until then.
+// they take effect only when it is accepted. A put's token completes when its source may be reused
+// and, with a signal, when the signal needs no more poll() here to arrive; a get's when its bytes
+// have landed; a completion covers every earlier copy of the same kind on this endpoint. A signal
+// becomes visible (release) after all bytes of all earlier puts of this endpoint. A source must
+// stay unchanged, and a get's target untouched, until then.
 //
 // Before the endpoint is ready nothing is accepted; after it broke or closed everything is, and its
 // token completes with the reason. An access that the owner of the region refuses (`stale`,

@@ -33,8 +33,9 @@ bool TcpOutbox::add(const TcpHeader& header, const std::byte* payload, Token tok
     ++borrowing_count_;
   }
   waiting_bytes_ += frame.head_bytes + frame.payload_bytes;
-  // A completion covers earlier copies: it waits while any of them is still borrowed.
-  const bool is_complete = borrowing_count_ == 0;
+  // A completion covers earlier copies: it waits while any of them is still borrowed. With a signal
+  // it also means that nothing more is needed here for it to arrive.
+  const bool is_complete = borrowing_count_ == 0 && header.signal_region == 0;
   frame.token = is_complete ? kNoToken : token;
   return is_complete;
 }
