@@ -38,6 +38,7 @@ uint64_t hash_all(const ScheduleHeader& header, const std::vector<Program>& prog
     for (const Rank rank : group) hash.add(static_cast<uint64_t>(rank));
   }
   for (const Program& program : programs) {
+    hash.add(program.values_per_tile);
     hash.add(program.scratch.size());
     for (const ScratchBlock& block : program.scratch) {
       hash.add(uint64_t{block.parts} << 8 | static_cast<uint64_t>(block.form));

@@ -31,7 +31,7 @@ void add_lane(const Program& one, const Shift& shift, Program& program) {
   for (const Slice& source : one.sources) program.sources.push_back(shift.slice(source));
   Lane& lane = program.lanes.emplace_back();
   for (Step step : one.lanes[0].steps) {
-    if (step.op == Op::wait) step.peer_lane = static_cast<uint8_t>(shift.lane);
+    if (step.op == Op::wait && step.value.v > 0) step.peer_lane = static_cast<uint8_t>(shift.lane);
     if (step.op == Op::copy || step.op == Op::reduce) {
       step.end = shift.part(step.end - 1) + 1;
       step.begin = shift.part(step.begin);

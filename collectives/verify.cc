@@ -10,6 +10,7 @@
 
 #include "collectives/happens_before.h"
 #include "collectives/symbol.h"
+#include "collectives/well_formed.h"
 
 namespace unirack {
 
@@ -46,8 +47,9 @@ class Run {
   Status check() {
     begin();
     UNIRACK_TRY(execute());
-    UNIRACK_TRY(check_outputs());
-    return check_accesses();
+    // A race explains wrong outputs, not the other way round.
+    UNIRACK_TRY(check_accesses());
+    return check_outputs();
   }
 
  private:
@@ -121,9 +123,6 @@ class Run {
 
   Result<bool> passes(uint32_t t, const Step& step) {
     Thread& thread = threads_[t];
-    if (step.peer < 0 || step.peer >= static_cast<Rank>(ranks_) || step.peer_lane >= lanes_) {
-      return wrong(t, "waits for a rank or lane that does not exist");
-    }
     const auto peer = static_cast<uint32_t>(step.peer);
     if (step.value.v == 0) {
       thread.clock.entered[peer] = true;
@@ -149,12 +148,6 @@ class Run {
 
   Status signal(uint32_t t, const Step& step) {
     Thread& thread = threads_[t];
-    if (step.peer < 0 || step.peer >= static_cast<Rank>(ranks_)) {
-      return wrong(t, "signals a rank that does not exist");
-    }
-    if (step.value.v == 0 || step.value.v > schedule_.program_view(0).values_per_tile) {
-      return wrong(t, "signals a value outside its tile");
-    }
     const uint64_t value = total(thread.tile, step.value.v);
     uint64_t& last = last_value_[t];
     if (value < last) return wrong(t, "signals a value that does not rise");
@@ -169,52 +162,25 @@ class Run {
     const Program& program = schedule_.program_view(threads_[t].rank);
     const std::span<const Slice> sources(program.sources.data() + step.sources.first,
                                          step.sources.count);
-    UNIRACK_TRY(check_reach(t, step, sources));
+    UNIRACK_TRY(check_entered(t, step.target));
+    for (const Slice& source : sources) UNIRACK_TRY(check_entered(t, source));
     for (uint32_t part = step.begin; part < step.end; ++part) {
       std::vector<SymbolId> terms;
       for (const Slice& source : sources) {
-        const Cell cell = UNIRACK_TRY(locate(t, source, part));
+        const Cell cell = locate(t, source, part);
         const SymbolId held = memory_[cell].holds;
         UNIRACK_TRY(check_read(t, step, source, part, held));
         terms.push_back(held);
         touch(t, step, cell, source.rank, false);
       }
-      const Cell target = UNIRACK_TRY(locate(t, step.target, part));
+      const Cell target = locate(t, step.target, part);
       memory_[target].holds = UNIRACK_TRY(value_of(t, step, terms));
       touch(t, step, target, step.target.rank, true);
     }
     return ok_status();
   }
 
-  Status check_reach(uint32_t t, const Step& step, std::span<const Slice> sources) {
-    const Rank self = threads_[t].rank;
-    const bool is_copy = step.op == Op::copy;
-    if (step.begin >= step.end) return wrong(t, "moves no parts");
-    if (is_copy && sources.size() != 1) return wrong(t, "copies from other than one source");
-    if (is_copy && step.target.rank != self && sources[0].rank != self) {
-      return wrong(t, "copies between two other ranks");
-    }
-    if (!is_copy && (sources.empty() || step.target.rank != self)) {
-      return wrong(t, "reduces nothing, or into another rank");
-    }
-    if (!is_copy && !is_reduction(schedule_.header().collective)) {
-      return wrong(t, "reduces in a collective that only moves data");
-    }
-    if (step.target.buffer == BufferId::input) return wrong(t, "writes an input");
-    for (const Slice& source : sources) {
-      const bool is_private = source.buffer != BufferId::scratch && source.rank != self;
-      if (!is_copy && is_private && !schedule_.header().symmetric) {
-        return wrong(t, "reduces from a private buffer of rank " + to_string(source.rank));
-      }
-      UNIRACK_TRY(check_entered(t, source));
-    }
-    return check_entered(t, step.target);
-  }
-
   Status check_entered(uint32_t t, const Slice& slice) {
-    if (slice.rank < 0 || slice.rank >= static_cast<Rank>(ranks_)) {
-      return wrong(t, "names a rank that does not exist");
-    }
     if (slice.buffer == BufferId::scratch) return ok_status();
     if (threads_[t].clock.entered[static_cast<size_t>(slice.rank)]) return ok_status();
     return wrong(t, "touches a buffer of rank " + to_string(slice.rank) +
@@ -262,29 +228,14 @@ class Run {
     return cell;
   }
 
-  Result<Cell> locate(uint32_t t, const Slice& slice, uint32_t part) {
-    const uint32_t chunks = schedule_.header().chunks;
-    if (part / chunks >= layout_.data_blocks()) return wrong(t, "names a part that does not exist");
+  Cell locate(uint32_t t, const Slice& slice, uint32_t part) const {
     const uint64_t tile = threads_[t].tile;
-    if (slice.buffer != BufferId::scratch) {
-      if (slice.block >= layout_.blocks(slice.rank, slice.buffer)) {
-        return wrong(t, "names a block that does not exist");
-      }
-      return aliased({slice.rank, slice.buffer, slice.block, part % chunks, tile});
+    if (slice.buffer == BufferId::scratch) {
+      return {slice.rank, BufferId::scratch, slice.block, part - slice.origin,
+              tile % schedule_.header().stages};
     }
-    const auto& scratch = schedule_.program_view(0).scratch;
-    if (slice.block >= scratch.size()) return wrong(t, "names scratch that does not exist");
-    const auto [origin, is_new] =
-        origins_.try_emplace(std::pair(slice.rank, slice.block), slice.origin);
-    if (origin->second != slice.origin) {
-      return wrong(t, "uses one scratch block with two origins");
-    }
-    if (part < slice.origin || part - slice.origin >= scratch[slice.block].parts ||
-        part / chunks != slice.origin / chunks) {
-      return wrong(t, "leaves its scratch block");
-    }
-    return Cell{slice.rank, BufferId::scratch, slice.block, part - slice.origin,
-                tile % schedule_.header().stages};
+    const uint32_t position = part % schedule_.header().chunks;
+    return aliased({slice.rank, slice.buffer, slice.block, position, tile});
   }
 
   // Notes an access. `owner` is the rank whose memory it is.
@@ -450,42 +401,14 @@ class Run {
   std::vector<std::vector<SignalEvent>> signals_;  // by thread and reader
   std::map<uint32_t, uint64_t> last_value_;
   std::map<Cell, Memory> memory_;
-  std::map<std::pair<Rank, uint32_t>, uint32_t> origins_;
   std::vector<std::unique_ptr<VectorClock>> clocks_;
   std::vector<Visit> visits_;
 };
 
-Status check_shape(const Schedule& schedule) {
-  const ScheduleHeader& header = schedule.header();
-  if (header.rank_count < 1 || header.chunks < 1 || header.stages < 1) {
-    return make_error(Code::internal, "a schedule needs at least one rank, chunk and stage");
-  }
-  const Program& first = schedule.program_view(0);
-  for (Rank rank = 0; rank < header.rank_count; ++rank) {
-    const Program& program = schedule.program_view(rank);
-    if (program.lanes.size() != first.lanes.size() || program.lanes.size() > kLanesMax ||
-        program.values_per_tile != first.values_per_tile || program.scratch != first.scratch) {
-      return make_error(Code::internal, "programs differ in lanes, values or scratch");
-    }
-  }
-  if (is_reduction(header.collective) && !header.reassociates) {
-    std::vector<Rank> all;
-    for (const auto& group : header.sum_groups) all.insert(all.end(), group.begin(), group.end());
-    std::sort(all.begin(), all.end());
-    for (Rank rank = 0; rank < header.rank_count; ++rank) {
-      if (all.size() != static_cast<size_t>(header.rank_count) ||
-          all[static_cast<size_t>(rank)] != rank) {
-        return make_error(Code::internal, "the sum shape does not name every rank once");
-      }
-    }
-  }
-  return ok_status();
-}
-
 }  // namespace
 
 Status verify(const Schedule& schedule) {
-  UNIRACK_TRY(check_shape(schedule));
+  UNIRACK_TRY(check_well_formed(schedule));
   const uint64_t stages = schedule.header().stages;
   std::vector<uint64_t> tile_counts = {1, stages, stages + 1};
   tile_counts.erase(std::unique(tile_counts.begin(), tile_counts.end()), tile_counts.end());
