@@ -19,6 +19,11 @@ std::string needs_symmetric(const Topology& topology, const Request& request) {
   return topology.domains().size() > 1 ? "ranks of other domains cannot be read in place" : "";
 }
 
+std::string two_level_out_of_place_unfit(const Topology& topology, const Request& request) {
+  const std::string why = needs_out_of_place(topology, request);
+  return why.empty() ? two_level_unfit(topology, request) : why;
+}
+
 constexpr Algorithm kAlgorithms[] = {
     {"one_shot", C::all_reduce, all_reduce_one_shot, fits_all, false, "1 step, (n-1) B"},
     {"two_shot", C::all_reduce, all_reduce_two_shot, fits_all, false, "2 steps, 2 B (n-1)/n"},
@@ -63,6 +68,8 @@ constexpr Algorithm kAlgorithms[] = {
     {"pairwise_staged", C::all_to_all, all_to_all_pairwise_staged, fits_all, false,
      "1 step, (n-1) B and a copy of it"},
     {"bruck", C::all_to_all, all_to_all_bruck, fits_all, false, "log2 n steps, n/2 log2 n B"},
+    {"two_level", C::all_to_all, all_to_all_two_level, two_level_out_of_place_unfit, false,
+     "2 steps, (n-1) B in n-s messages across"},
     {"pairwise", C::all_to_all_v, all_to_all_v_pairwise, fits_all, false, "1 step, what is sent"},
     {"direct", C::gather, gather_direct, fits_all, false, "1 step, B"},
     {"binomial", C::gather, gather_binomial, fits_all, false, "log2 n steps, (n-1) B"},

@@ -87,5 +87,6 @@ Result<Schedule> reduce_two_level(const Topology&, const Request&, int lanes);
 Result<Schedule> broadcast_two_level(const Topology&, const Request&, int lanes);
 Result<Schedule> reduce_scatter_two_level(const Topology&, const Request&, int lanes);
 Result<Schedule> all_gather_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> all_to_all_two_level(const Topology&, const Request&, int lanes);
 
 }  // namespace unirack

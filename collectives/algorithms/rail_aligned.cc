@@ -1,5 +1,6 @@
-// Two-level all-gather and reduce-scatter: rank i of a domain talks over the rails only to the
-// ranks that share its place in their domains (modulo their sizes), so every rail carries the same.
+// Two-level all-gather, reduce-scatter and all-to-all: rank i of a domain talks over the rails only
+// to the ranks that share its place in their domains (modulo their sizes), so every rail carries
+// the same.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -24,8 +25,10 @@ class Counterparts {
   }
   Rank find(Rank rank, size_t domain) const {
     const auto& members = domains_[domain];
-    return members[place_[static_cast<size_t>(rank)] % members.size()];
+    return members[place(rank) % members.size()];
   }
+  // Index of `rank` in its domain.
+  size_t place(Rank rank) const { return place_[static_cast<size_t>(rank)]; }
 
  private:
   const std::vector<std::vector<Rank>>& domains_;
@@ -49,7 +52,7 @@ class Blocks {
   std::map<std::pair<size_t, size_t>, uint32_t> blocks_;
 };
 
-// The data blocks that each rank sums up for its domain.
+// For whom each rank stands in its domain, itself included.
 std::vector<std::vector<Rank>> duties(const Topology& topology, const Counterparts& counterparts) {
   std::vector<std::vector<Rank>> all(static_cast<size_t>(topology.rank_count()));
   for (size_t domain = 0; domain < topology.domains().size(); ++domain) {
@@ -60,8 +63,12 @@ std::vector<std::vector<Rank>> duties(const Topology& topology, const Counterpar
   return all;
 }
 
+size_t index_of(const std::vector<Rank>& ranks, Rank rank) {
+  return static_cast<size_t>(std::find(ranks.begin(), ranks.end(), rank) - ranks.begin());
+}
+
 // Everyone's blocks go to those who sum them up in their domain.
-void sum_in_domain(Draft& draft, const std::vector<Rank>& domain,
+void sum_in_domain(Draft& draft, const std::vector<Rank>& domain, const Counterparts& counterparts,
                    const std::vector<std::vector<Rank>>& duty, Blocks& raw, Blocks& sums) {
   std::vector<std::pair<Rank, Mark>> waits;
   for (const Rank rank : domain) {
@@ -70,7 +77,7 @@ void sum_in_domain(Draft& draft, const std::vector<Rank>& domain,
       const auto& mine = duty[static_cast<size_t>(owner)];
       for (size_t i = 0; i < mine.size(); ++i) {
         const Parts parts = draft.whole(block_of(mine[i]));
-        draft.copy(rank, parts, raw.at(owner, i, Draft::slot(owner, rank), parts),
+        draft.copy(rank, parts, raw.at(owner, i, counterparts.place(rank), parts),
                    draft.input(rank, block_of(mine[i])));
       }
       waits.emplace_back(owner, draft.signal(rank, owner));
@@ -84,7 +91,7 @@ void sum_in_domain(Draft& draft, const std::vector<Rank>& domain,
       std::vector<Slice> sources;
       for (const Rank rank : domain) {
         sources.push_back(rank == owner ? draft.input(owner, block_of(mine[i]))
-                                        : raw.at(owner, i, Draft::slot(owner, rank), parts));
+                                        : raw.at(owner, i, counterparts.place(rank), parts));
       }
       draft.reduce(owner, parts, sums.at(owner, i, 0, parts), sources);
     }
@@ -104,15 +111,14 @@ Result<Schedule> reduce_scatter_two_level(const Topology& topology, const Reques
   Blocks raw(draft, Form::user);
   Blocks sums(draft, Form::partial);
   Blocks arrived(draft, Form::partial);
-  for (const auto& domain : domains) sum_in_domain(draft, domain, duty, raw, sums);
+  for (const auto& domain : domains) sum_in_domain(draft, domain, counterparts, duty, raw, sums);
   std::vector<std::vector<Slice>> terms(static_cast<size_t>(draft.ranks()));
   std::vector<std::pair<Rank, Mark>> waits;
   for (size_t domain = 0; domain < domains.size(); ++domain) {
     for (Rank data = 0; data < draft.ranks(); ++data) {
       const Rank owner = counterparts.find(data, domain);
       const auto& mine = duty[static_cast<size_t>(owner)];
-      const auto index =
-          static_cast<size_t>(std::find(mine.begin(), mine.end(), data) - mine.begin());
+      const size_t index = index_of(mine, data);
       const Parts parts = draft.whole(block_of(data));
       const Slice sum = sums.at(owner, index, 0, parts);
       auto& term = terms[static_cast<size_t>(data)].emplace_back(sum);
@@ -170,6 +176,62 @@ Result<Schedule> all_gather_two_level(const Topology& topology, const Request& r
     }
   }
   for (const auto& [rank, mark] : later) draft.wait(rank, mark);
+  return std::move(draft).finish(lanes);
+}
+
+// Steps 2, written (n - 1) B over rails and within, but in n - s messages over the rails for s
+// ranks of a domain together: what all of them have for a rank elsewhere leaves in one message.
+Result<Schedule> all_to_all_two_level(const Topology& topology, const Request& request, int lanes) {
+  Draft draft(topology, request, "two_level", 1);
+  draft.header().stages = 2;
+  draft.header().in_place = false;
+  const auto& domains = topology.domains();
+  const Counterparts counterparts(topology);
+  const auto duty = duties(topology, counterparts);
+  const auto parts_of = [&](Rank from, Rank to) {
+    return draft.whole(block_of(from) * block_of(draft.ranks()) + block_of(to));
+  };
+  Blocks staged(draft, Form::user);
+  std::vector<std::pair<Rank, Mark>> waits;
+  // Within the domain: the peer's own block, and those that it sends on.
+  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
+    const auto domain = static_cast<size_t>(topology.domain_of(rank));
+    draft.copy(rank, parts_of(rank, rank), draft.output(rank, block_of(rank)),
+               draft.input(rank, block_of(rank)));
+    for (const Rank peer : domains[domain]) {
+      if (peer == rank) continue;
+      draft.wait_record(rank, peer);
+      for (Rank to = 0; to < draft.ranks(); ++to) {
+        if (counterparts.find(to, domain) != peer) continue;
+        const Parts parts = parts_of(rank, to);
+        const Slice target = to == peer
+                                 ? draft.output(peer, block_of(rank))
+                                 : staged.at(peer, index_of(duty[static_cast<size_t>(peer)], to),
+                                             counterparts.place(rank), parts);
+        draft.copy(rank, parts, target, draft.input(rank, block_of(to)));
+      }
+      waits.emplace_back(peer, draft.signal(rank, peer));
+    }
+  }
+  for (const auto& [rank, mark] : waits) draft.wait(rank, mark);
+  waits.clear();
+  for (Rank to = 0; to < draft.ranks(); ++to) {
+    for (size_t domain = 0; domain < domains.size(); ++domain) {
+      if (static_cast<int>(domain) == topology.domain_of(to)) continue;
+      const Rank sender = counterparts.find(to, domain);
+      draft.wait_record(sender, to);
+      for (const Rank from : domains[domain]) {
+        const Parts parts = parts_of(from, to);
+        const Slice source =
+            from == sender ? draft.input(sender, block_of(to))
+                           : staged.at(sender, index_of(duty[static_cast<size_t>(sender)], to),
+                                       counterparts.place(from), parts);
+        draft.copy(sender, parts, draft.output(to, block_of(from)), source);
+      }
+      waits.emplace_back(to, draft.signal(sender, to));
+    }
+  }
+  for (const auto& [rank, mark] : waits) draft.wait(rank, mark);
   return std::move(draft).finish(lanes);
 }
 
