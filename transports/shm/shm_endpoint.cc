@@ -78,19 +78,20 @@ bool ShmEndpoint::advance_puts(uint64_t bytes_max) {
   while (!puts_.empty()) {
     Op& op = puts_.front();
     auto moved = step(op, bytes_max);
-    if (!moved) {
-      if (moved.code() == Code::unavailable) continue;  // CMA was turned off: another way
+    if (!moved && moved.code() == Code::unavailable) continue;  // CMA was turned off: another way
+    const uint64_t bytes = moved ? *moved : 0;
+    if (moved) {
+      op.done_bytes += bytes;
+    } else {
       op.done_bytes = op.copy.bytes;
       skip_signal_ = true;
       refuse(std::move(moved).error());
       if (state_.is_over()) return true;
-    } else {
-      op.done_bytes += *moved;
-      bytes_max -= *moved;
-      has_moved |= *moved > 0;
     }
+    bytes_max -= bytes;
+    has_moved |= bytes > 0;
     if (op.done_bytes < op.copy.bytes) {
-      if (bytes_max == 0 || *moved == 0) return has_moved;
+      if (bytes_max == 0 || bytes == 0) return has_moved;
     } else {
       if (!finish_put()) return has_moved;
       has_moved = true;
