@@ -1,6 +1,7 @@
 // The C interface: checks handles and enumerators, translates, and lets no exception out.
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <thread>
 
 #include "collectives/c_handles.h"
@@ -53,8 +54,22 @@ Status apply(const unirackConfig_t& given, Config& config) {
 
 unirack::Result<Config> make_config(const unirackConfig_t* given) {
   Config config = UNIRACK_TRY(Config::from_environment());
+  static std::once_flag warned;  // once a process is enough
+  std::call_once(warned, [&] {
+    for (const std::string& line : unirack::unknown_variables()) {
+      unirack::Logger(config.log).warn(unirack::Subsystem::boot, "{}", line);
+    }
+  });
   UNIRACK_TRY(apply(read_config(given), config));
   return config;
+}
+
+Status join(unirackComm_t* comm, const unirack::UniqueId& id, int rank, int rank_count,
+            const Config& config) {
+  auto handle = std::make_unique<unirackComm>();
+  handle->communicator = UNIRACK_TRY(unirack::Communicator::create(id, rank, rank_count, config));
+  *comm = handle.release();
+  return ok_status();
 }
 
 unirack::Result<DataType> to_type(unirackDataType_t type) {
@@ -199,11 +214,22 @@ unirackResult_t unirackCommInitRankConfig(unirackComm_t* comm, int rank_count, u
     const Config effective = UNIRACK_TRY(make_config(config));
     const auto bytes = std::as_bytes(std::span(id.internal));
     const auto parsed = UNIRACK_TRY(unirack::UniqueId::parse(bytes));
-    auto handle = std::make_unique<unirackComm>();
-    handle->communicator =
-        UNIRACK_TRY(unirack::Communicator::create(parsed, rank, rank_count, effective));
-    *comm = handle.release();
-    return ok_status();
+    return join(comm, parsed, rank, rank_count, effective);
+  });
+}
+
+unirackResult_t unirackCommInitEnvironment(unirackComm_t* comm) {
+  return guarded(nullptr, [&]() -> Status {
+    if (comm == nullptr) return null_handle();
+    *comm = nullptr;
+    const Config config = UNIRACK_TRY(make_config(nullptr));
+    if (config.rendezvous.empty() || config.rank < 0 || config.rank_count < 1) {
+      return make_error(Code::invalid_usage,
+                        "expected UNIRACK_RENDEZVOUS, UNIRACK_SECRET_FILE, UNIRACK_RANK and "
+                        "UNIRACK_RANK_COUNT in the environment");
+    }
+    const auto id = UNIRACK_TRY(unirack::open_pool(config));
+    return join(comm, id, config.rank, config.rank_count, config);
   });
 }
 

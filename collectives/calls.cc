@@ -186,7 +186,10 @@ Result<std::unique_ptr<Communicator>> Communicator::split(int color, int key,
   std::array<std::byte, UniqueId::kBytes> id_bytes{};
   Status opened = ok_status();
   if (color >= 0 && group.front().second == rank_) {
-    auto id = open_pool(config);
+    // The environment's rendezvous is the parent's.
+    Config own = config;
+    own.rendezvous.clear();
+    auto id = open_pool(own);
     if (id) id_bytes = id->serialise();
     if (!id) opened = id.error();
   }

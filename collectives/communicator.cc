@@ -1,7 +1,9 @@
 #include "collectives/communicator.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <thread>
+#include <tuple>
 
 #include "collectives/record.h"
 #include "lib/base/hash.h"
@@ -29,10 +31,7 @@ Policy make_policy(const Config& config, const Topology& topology) {
 }  // namespace
 
 Communicator::Communicator(Rank rank, int rank_count, Config config)
-    : rank_(rank),
-      rank_count_(rank_count),
-      config_(std::move(config)),
-      logger_(config_.log, rank) {}
+    : rank_(rank), rank_count_(rank_count), config_(std::move(config)) {}
 
 Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, Rank rank,
                                                            int rank_count, Config config) {
@@ -89,7 +88,7 @@ Communicator::~Communicator() {
 }
 
 Result<std::shared_ptr<const Schedule>> Communicator::plan(const Request& request) {
-  const PlanKey key{pack_request(request), request.count};
+  const PlanKey key(pack_request(request), request.count);
   auto at = plans_.find(key);
   if (at == plans_.end()) {
     if (plans_.size() >= kPlansMax) plans_.clear();
@@ -97,9 +96,10 @@ Result<std::shared_ptr<const Schedule>> Communicator::plan(const Request& reques
     Choice choice = UNIRACK_TRY(choose(topology, request, make_policy(config_, topology)));
     at = plans_.emplace(key, std::move(choice)).first;
     last_choice_ = &at->second;
-    if (config_.explain) {
-      logger_.info(Subsystem::plan, "{}: {}",
-                   describe_request(pack_request(request), request.count), explain());
+    // What was asked for is shown whatever the log level; one rank speaks for all.
+    if (config_.explain && rank_ == 0) {
+      std::fprintf(stderr, "%s: %s", describe_request(key.first, key.second).c_str(),
+                   explain().c_str());
     }
   }
   last_choice_ = &at->second;

@@ -12,14 +12,13 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "collectives/engine.h"
 #include "collectives/layout.h"
 #include "collectives/planner.h"
 #include "lib/base/config.h"
-#include "lib/base/log.h"
 #include "lib/base/result.h"
 #include "lib/control/control_plane.h"
 #include "lib/control/unique_id.h"
@@ -95,12 +94,11 @@ class Communicator {
   const Rank rank_;
   const int rank_count_;
   const Config config_;
-  Logger logger_;
   std::unique_ptr<ControlPlane> control_;
   std::unique_ptr<Engine> engine_;
   std::atomic<Engine*> serving_ = nullptr;  // set while callbacks may use the engine
 
-  using PlanKey = std::tuple<uint64_t, uint64_t>;  // packed request, count
+  using PlanKey = std::pair<uint64_t, uint64_t>;  // packed request, count
   std::map<PlanKey, Choice> plans_;
   const Choice* last_choice_ = nullptr;
   std::map<int, std::pair<DataType, uint64_t>> scalars_;
