@@ -1,19 +1,25 @@
-# perf/*_perf.cc: one executable each, customers of the shared library like any other.
-file(GLOB UNIRACK_PERF_SOURCES CONFIGURE_DEPENDS perf/*_perf.cc)
+# perf/*_perf.cc: one executable each, customers of the shared library like any other. What they have
+# in common is built for the tests too. perf/peers/*.cc compare with MPI and need it.
+find_package(CLI11 REQUIRED)
 file(GLOB UNIRACK_PERF_COMMON CONFIGURE_DEPENDS perf/common/*.cc)
-if(UNIRACK_PERF_COMMON)
-  find_package(CLI11 REQUIRED)
-  # Not linked with the library, so that the tests can link it beside the library's objects.
-  add_library(unirack_perf_common STATIC ${UNIRACK_PERF_COMMON})
-  target_link_libraries(unirack_perf_common PUBLIC unirack_options Threads::Threads fmt::fmt
-    nlohmann_json::nlohmann_json CLI11::CLI11)
-  if(MPI_C_FOUND)
-    target_compile_definitions(unirack_perf_common PUBLIC UNIRACK_PERF_MPI OMPI_SKIP_MPICXX
-      MPICH_SKIP_MPICXX)
-    target_link_libraries(unirack_perf_common PUBLIC MPI::MPI_C)
-  endif()
+# Not linked with the library, so that the tests can link it beside the library's objects.
+add_library(unirack_perf_common STATIC ${UNIRACK_PERF_COMMON})
+target_link_libraries(unirack_perf_common PUBLIC unirack_options Threads::Threads fmt::fmt
+  nlohmann_json::nlohmann_json CLI11::CLI11)
+if(MPI_C_FOUND)
+  target_compile_definitions(unirack_perf_common PUBLIC UNIRACK_PERF_MPI OMPI_SKIP_MPICXX
+    MPICH_SKIP_MPICXX)
+  target_link_libraries(unirack_perf_common PUBLIC MPI::MPI_C)
 endif()
 
+if(NOT UNIRACK_PERF)
+  return()
+endif()
+file(GLOB UNIRACK_PERF_SOURCES CONFIGURE_DEPENDS perf/*_perf.cc)
+if(MPI_C_FOUND)
+  file(GLOB peers CONFIGURE_DEPENDS perf/peers/*.cc)
+  list(APPEND UNIRACK_PERF_SOURCES ${peers})
+endif()
 foreach(source ${UNIRACK_PERF_SOURCES})
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
@@ -21,3 +27,21 @@ foreach(source ${UNIRACK_PERF_SOURCES})
   set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
   install(TARGETS ${name} COMPONENT perf)
 endforeach()
+
+# Each runs small, with ranks as threads and as processes; the data is checked.
+function(unirack_add_perf_test name program)
+  add_test(NAME ${name} COMMAND ${program} ${ARGN})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS perf)
+endfunction()
+if(UNIRACK_TESTS)
+  foreach(source ${UNIRACK_PERF_SOURCES})
+    cmake_path(GET source STEM name)
+    if(name STREQUAL "inference_perf")
+      unirack_add_perf_test(${name}_processes ${name} --np 2 --steps 1 --max-batch 2)
+    elseif(name MATCHES "_perf$")
+      set(sizes -b 1 -e 100000 -f 10 --exact-bytes -n 2)
+      unirack_add_perf_test(${name}_threads ${name} -t 2 ${sizes})
+      unirack_add_perf_test(${name}_processes ${name} --np 2 ${sizes})
+    endif()
+  endforeach()
+endif()

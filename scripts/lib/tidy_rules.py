@@ -43,7 +43,7 @@ BANNED = (
      "only the immutable Schedule is shared"),
     (r"\busing\s+namespace\b(?!\s+std::(\w+::)*(\w+_)?literals)", PRODUCT + ("tests", "examples"), (),
      "name what you use"),
-    (r"\b(secure_)?getenv\b|\benviron\b", PRODUCT, ("lib/base/config.cc",),
+    (r"\b(secure_)?getenv\b|\benviron\b", PRODUCT, ("lib/base/config.cc", "perf/common/environment.cc"),
      "the environment is read by lib/base/config.cc only"),
     (r"(?<![\w:>.])(std::)?((printf|puts|fprintf)\s*\(|(cout|cerr)\b)", LIBRARY, (), "use lib/base/log.h"),
     (r"\.detach\s*\(\s*\)", PRODUCT + ("tests",), (), "a thread has an owner that joins it"),
