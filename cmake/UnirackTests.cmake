@@ -67,6 +67,10 @@ if(NOT UNIRACK_SANITIZE)
   set_tests_properties(fault_shm fault_tcp fault_racks PROPERTIES RUN_SERIAL ON TIMEOUT 300)
 
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_test(NAME tidy COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/tidy.py
+    --build ${PROJECT_BINARY_DIR} --rules
+    layering,heavy_include,file_size,function_size,header_opening,banned,dead_file,words,format)
+  set_tests_properties(tidy PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
   add_test(NAME tidy_rules COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/tidy_test.py)
   set_tests_properties(tidy_rules PROPERTIES TIMEOUT 120)
 

@@ -96,10 +96,10 @@ Result<std::shared_ptr<const Schedule>> Communicator::plan(const Request& reques
     Choice choice = UNIRACK_TRY(choose(topology, request, make_policy(config_, topology)));
     at = plans_.emplace(key, std::move(choice)).first;
     last_choice_ = &at->second;
-    // What was asked for is shown whatever the log level; one rank speaks for all.
+    // One rank speaks for all.
     if (config_.explain && rank_ == 0) {
-      std::fprintf(stderr, "%s: %s", describe_request(key.first, key.second).c_str(),
-                   explain().c_str());
+      std::fprintf(stderr, "%s: %s",  // NOLINT: was asked for, so shown whatever the log level
+                   describe_request(key.first, key.second).c_str(), explain().c_str());
     }
   }
   last_choice_ = &at->second;

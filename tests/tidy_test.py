@@ -188,7 +188,9 @@ class Words(TidyTest):
 class WithTools(TidyTest):
     def test_self_contained(self):
         tools = self.tools({"lib/base/a.h": HEADER + "inline std::string f();\n",
-                            "lib/base/b.h": HEADER + "#include <string>\nstd::string f();\n"})
+                            "lib/base/b.h": HEADER + "#include <string>\nstd::string f();\n",
+                            "lib/base/c.h": HEADER + "inline std::string g();\n",
+                            "lib/base/c.cc": '#include "lib/base/c.h"\n'})  # the build shows it
         self.assertEqual([path for path, _, _ in tidy_tools.self_contained(tools)], ["lib/base/a.h"])
 
     @unittest.skipUnless(tidy_tools.find_tool("clang-format"), "clang-format is not installed")

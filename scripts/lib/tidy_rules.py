@@ -45,7 +45,7 @@ BANNED = (
      "name what you use"),
     (r"\b(secure_)?getenv\b|\benviron\b", PRODUCT, ("lib/base/config.cc", "perf/common/environment.cc"),
      "the environment is read by lib/base/config.cc only"),
-    (r"(?<![\w:>.])(std::)?((printf|puts|fprintf)\s*\(|(cout|cerr)\b)", LIBRARY, (), "use lib/base/log.h"),
+    (r"(?<![\w:>.])(std::)?((f?printf|f?puts)\s*\(|(cout|cerr)\b)", LIBRARY, (), "use lib/base/log.h"),
     (r"\.detach\s*\(\s*\)", PRODUCT + ("tests",), (), "a thread has an owner that joins it"),
     (r"\b(src|dst)(_\w*)?\b", PRODUCT, (), "say source and target"),
 )
