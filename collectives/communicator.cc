@@ -91,7 +91,10 @@ Result<std::shared_ptr<const Schedule>> Communicator::plan(const Request& reques
   const PlanKey key(pack_request(request), request.count);
   auto at = plans_.find(key);
   if (at == plans_.end()) {
-    if (plans_.size() >= kPlansMax) plans_.clear();
+    if (plans_.size() >= kPlansMax) {
+      plans_.clear();
+      last_choice_ = nullptr;
+    }
     const Topology& topology = engine_->topology();
     Choice choice = UNIRACK_TRY(choose(topology, request, make_policy(config_, topology)));
     at = plans_.emplace(key, std::move(choice)).first;

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kCompletionsMax = 64;
 // How long the control plane may take to name the culprit before a broken link counts as evidence.
 constexpr auto kSuspicion = milliseconds(300);
+// For all paths together, when the engine goes.
+constexpr auto kCloseTime = milliseconds(200);
 
 std::vector<Transport*> used_transports(const Fabric& fabric) {
   std::vector<Transport*> used(fabric.transports.size(), nullptr);
@@ -49,10 +51,11 @@ Result<std::unique_ptr<Engine>> Engine::create(std::unique_ptr<Fabric> fabric,
 Engine::~Engine() {
   const std::lock_guard owner(owner_);
   directory_.clear();
+  // Everything of ours is out already; a path that cannot say so in time is dropped.
+  const Deadline deadline = deadline_in(kCloseTime);
   for (PeerLink& link : fabric_->links) {
     for (auto& path : link.paths) {
-      // Everything of ours is out already; a path that cannot say so in time is dropped.
-      [[maybe_unused]] const Status closed = path->close(deadline_in(milliseconds(200)));
+      [[maybe_unused]] const Status closed = path->close(deadline);
     }
   }
 }
