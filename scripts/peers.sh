@@ -34,6 +34,7 @@ done
 build=$(find_perf_build "$build")
 [[ -x $build/peer_all_reduce ]] || fail "peer_all_reduce was not built: it needs MPI"
 mkdir -p "$out"
+say "load average $(cut -d" " -f1 /proc/loadavg) on $jobs cores; what else runs here widens every ratio"
 
 # Usage: compare RANKS TRANSPORT
 compare() {
