@@ -95,6 +95,18 @@ run_sweep() {
   ((numbers[1] == 0))
 }
 
+# The rules that compile; those that read text run with the tests.
+run_tidy() {
+  local status=0
+  run_child python3 scripts/tidy.py --build build/dev --rules self_contained,clang_tidy || status=$?
+  case $status in
+    0) count tidy 1 0 0 ;;
+    77) count tidy 0 0 1 ;;
+    *) count tidy 0 1 0 ;;
+  esac
+  ((status == 0 || status == 77))
+}
+
 skip_cuda() {
   say "CUDA: skipped, 1 test (no CUDA sources)"
   skipped=$((skipped + 1))
@@ -109,6 +121,7 @@ if stage "build dev (g++)" build_or_count dev; then
   stage "test dev" run_tests dev || true
 fi
 if $full; then
+  stage "tidy" run_tidy || true
   if stage "build asan (clang, with fuzz targets)" build_or_count asan; then
     stage "test asan" run_tests asan || true
     stage "fuzz" run_fuzz || true
