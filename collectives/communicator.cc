@@ -1,12 +1,12 @@
 #include "collectives/communicator.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 #include <tuple>
 
 #include "collectives/record.h"
 #include "lib/base/hash.h"
+#include "lib/base/log.h"
 #include "lib/memory/copy.h"
 
 namespace unirack {
@@ -99,10 +99,10 @@ Result<std::shared_ptr<const Schedule>> Communicator::plan(const Request& reques
     Choice choice = UNIRACK_TRY(choose(topology, request, make_policy(config_, topology)));
     at = plans_.emplace(key, std::move(choice)).first;
     last_choice_ = &at->second;
-    // One rank speaks for all.
+    // What was asked for is shown whatever the log level; one rank speaks for all.
     if (config_.explain && rank_ == 0) {
-      std::fprintf(stderr, "%s: %s",  // NOLINT: was asked for, so shown whatever the log level
-                   describe_request(key.first, key.second).c_str(), explain().c_str());
+      Logger(LogLevel::info, rank_)
+          .info(Subsystem::plan, "{}: {}", describe_request(key.first, key.second), explain());
     }
   }
   last_choice_ = &at->second;
