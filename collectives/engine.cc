@@ -9,6 +9,8 @@ namespace unirack {
 namespace {
 
 constexpr size_t kCompletionsMax = 64;
+// Regions of one peer that are remembered.
+constexpr size_t kRegionsMax = 4096;
 // How long the control plane may take to name the culprit before a broken link counts as evidence.
 constexpr auto kSuspicion = milliseconds(300);
 // For all paths together, when the engine goes.
@@ -348,6 +350,8 @@ void Engine::publish(const Operation* operation) {
 }
 
 void Engine::resolve(PeerLink& link, uint32_t region) {
+  // Forgotten regions are asked for again; so buffers that come and go do not pile up here.
+  if (link.regions.size() >= kRegionsMax) link.regions.clear();
   link.regions.try_emplace(region);
   const Rank peer = link.peer;
   control_.ask(peer, MemoryDirectory::question(region, link.transport),
@@ -368,6 +372,7 @@ Status import_region(PeerLink& link, RemoteRegion& region, Result<std::vector<st
   const std::vector<std::byte> content = UNIRACK_TRY(std::move(answer));
   Reader reader(content);
   region.bytes = UNIRACK_TRY(reader.take<uint64_t>());
+  region.remotes.clear();
   for (const auto& path : link.paths) {
     region.remotes.push_back(UNIRACK_TRY(path->import(reader.rest())));
   }
