@@ -69,7 +69,7 @@ TEST_P(EngineThreaded, EveryAlgorithmGivesEveryElement) {
           algorithm.collective == Collective::all_to_all_v) {
         continue;
       }
-      for (const uint64_t count : {0, 1, 7, 1000, 5003}) {
+      for (const uint64_t count : std::initializer_list<uint64_t>{0, 1, 7, 1000, 5003}) {
         Request request;
         request.collective = algorithm.collective;
         request.type = DataType::uint32;

@@ -185,7 +185,8 @@ std::vector<Shape> shapes() {
 class OneSumThreaded : public ::testing::TestWithParam<std::tuple<const char*, size_t>> {};
 
 TEST_P(OneSumThreaded, BitsFollowTheShapeWhateverThePlan) {
-  const auto [transport, shape_index] = GetParam();
+  const char* const transport = std::get<0>(GetParam());
+  const size_t shape_index = std::get<1>(GetParam());
   const Shape shape = shapes()[shape_index];
   EnginePoolOptions options;
   options.rank_count = 0;
