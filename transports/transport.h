@@ -78,7 +78,8 @@ class Registration {
   virtual BytesView descriptor() const = 0;
 };
 
-// One peer, one path (a connection, a queue pair), one traffic class.
+// One peer, one path (a connection, a queue pair), one traffic class. A Remote is good for the
+// endpoint that imported it; importing again costs little.
 //
 // put() and get() accept a prefix of `copies` (backpressure: the rest is offered again after a
 // poll) and return its length; `copies` is never empty. Signal and token belong to the last copy:

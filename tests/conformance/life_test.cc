@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include "tests/conformance/subjects.h"
 
@@ -66,32 +65,6 @@ TEST_P(ConformanceLife, ClosingCompletesEveryTokenOnce) {
   EXPECT_EQ(pool[0].endpoint(1).put({&copy, 1}, nullptr, late), 1u);
   EXPECT_EQ(pool.wait(pool[0], late).code(), Code::revoked);
   EXPECT_EQ(pool[0].outcomes(RankUnderTest::connect_token(1, 0)).size(), 1u);
-}
-
-TEST_P(ConformanceLife, ClosingLetsWhatIsAcceptedLand) {
-  Pool pool(GetParam(), 2);
-  pool.connect_all();
-  Buffer buffer(Kind::private_memory, size_t{5} << 20);
-  const auto exposed = pool[1].expose(buffer);
-  const Remote remote = pool.import(0, 1, *exposed);
-  std::vector<std::byte> local(buffer.bytes().size());
-  fill_pattern(local, 3);
-  const Token token = pool[0].next_token();
-  const Copy copy{local.data(), remote, 0, local.size()};
-  ASSERT_EQ(pool[0].endpoint(1).put({&copy, 1}, nullptr, token), 1u);
-  std::atomic<bool> is_closed = false;
-  std::thread peer([&] {
-    const Deadline deadline = deadline_in(kPatience);
-    while (!is_closed && !expired(deadline)) pool[1].pump();
-  });
-  const Status status = pool[0].endpoint(1).close(deadline_in(kPatience));
-  is_closed = true;
-  peer.join();
-  EXPECT_TRUE(status) << status.error().to_string();
-  EXPECT_EQ(first_difference(buffer.bytes(), 3), local.size());
-  pool[0].pump();
-  ASSERT_EQ(pool[0].outcomes(token).size(), 1u);
-  EXPECT_TRUE(pool[0].outcomes(token)[0]);
 }
 
 TEST_P(ConformanceLife, ClosingBeforeReadyCompletesTheConnectToken) {

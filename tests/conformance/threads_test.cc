@@ -132,6 +132,32 @@ TEST_P(ConformanceThreads, NothingLandsAfterDeregistration) {
             static_cast<ptrdiff_t>(source.size()));
 }
 
+TEST_P(ConformanceThreads, ClosingLetsWhatIsAcceptedLand) {
+  Pool pool(GetParam(), 2);
+  pool.connect_all();
+  Buffer buffer(Kind::private_memory, size_t{5} << 20);
+  const auto exposed = pool[1].expose(buffer);
+  const Remote remote = pool.import(0, 1, *exposed);
+  std::vector<std::byte> local(buffer.bytes().size());
+  fill_pattern(local, 3);
+  const Token token = pool[0].next_token();
+  const Copy copy{local.data(), remote, 0, local.size()};
+  ASSERT_EQ(pool[0].endpoint(1).put({&copy, 1}, nullptr, token), 1u);
+  std::atomic<bool> is_closed = false;
+  std::thread peer([&] {
+    const Deadline deadline = deadline_in(kPatience);
+    while (!is_closed && !expired(deadline)) pool[1].pump();
+  });
+  const Status status = pool[0].endpoint(1).close(deadline_in(kPatience));
+  is_closed = true;
+  peer.join();
+  EXPECT_TRUE(status) << status.error().to_string();
+  EXPECT_EQ(first_difference(buffer.bytes(), 3), local.size());
+  pool[0].pump();
+  ASSERT_EQ(pool[0].outcomes(token).size(), 1u);
+  EXPECT_TRUE(pool[0].outcomes(token)[0]);
+}
+
 // Everyone writes to everyone, each rank on its thread, connecting included.
 TEST_P(ConformanceThreads, FourRanksConnectAndExchange) {
   constexpr int kRanks = 4;
@@ -185,7 +211,11 @@ TEST_P(ConformanceThreads, FourRanksConnectAndExchange) {
   for (std::thread& thread : threads) thread.join();
 }
 
-UNIRACK_CONFORMANCE(ConformanceThreads);
+INSTANTIATE_TEST_SUITE_P(LoopbackThreaded, ConformanceThreads,
+                         ::testing::Values(Subject{"loopback"}));
+INSTANTIATE_TEST_SUITE_P(TcpThreaded, ConformanceThreads, ::testing::Values(Subject{"tcp"}));
+INSTANTIATE_TEST_SUITE_P(Shm, ConformanceThreads,
+                         ::testing::Values(Subject{"shm", true}, Subject{"shm", false}));
 
 }  // namespace
 }  // namespace unirack::testing

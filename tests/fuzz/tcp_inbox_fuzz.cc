@@ -11,9 +11,8 @@
 #include "lib/memory/region_table.h"
 #include "transports/tcp/tcp_inbox.h"
 
+namespace unirack {
 namespace {
-
-using namespace unirack;  // NOLINT: a fuzz target is one file
 
 constexpr size_t kRegionBytes = 3000;
 
@@ -77,3 +76,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ::close(ends[1]);
   return 0;
 }
+
+}  // namespace unirack

@@ -122,7 +122,7 @@ void TcpEndpoint::flush(uint64_t bytes_max) {
     bytes_max -= std::min(bytes_max, before - outbox_.waiting_bytes());
     for (const Token token : sent_) state_.complete(token);
     sent_.clear();
-    if (is_ending_ && !outbox_.is_borrowing()) end_all();
+    if (is_ending_ && !outbox_.is_holding()) end_all();
     if (!sent) return lose_connection(sent.error());
     if (*sent == IoState::would_block) {
       is_blocked_ = true;
@@ -161,7 +161,7 @@ bool TcpEndpoint::frame_put() {
   auto entry = imports.check(op.copy.remote, op.copy.offset, op.copy.bytes, Access::write);
   if (!entry) {
     // Its token covers earlier puts, whose sources are still in use.
-    if (outbox_.is_borrowing()) return false;
+    if (outbox_.is_holding()) return false;
     state_.note_refused(std::move(entry).error());
     skip_signal_ = !op.signal.has_value();
     state_.complete(op.token);
@@ -379,7 +379,7 @@ void TcpEndpoint::on_bye() {
                          state_.peer()));
   // The tokens of puts that are partly on their way say when their source is free.
   is_ending_ = true;
-  if (!outbox_.is_borrowing()) end_all();
+  if (!outbox_.is_holding()) end_all();
 }
 
 void TcpEndpoint::end_all() {

@@ -21,6 +21,8 @@ bool TcpOutbox::add(const TcpHeader& header, const std::byte* payload, Token tok
   frame.head_bytes = wire.size();
   frame.payload = nullptr;
   frame.payload_bytes = 0;
+  // With a signal the token also says that nothing more is needed here for it to arrive.
+  frame.is_held = header.signal_region != 0;
   frame.header = header;
   frame.region = region;
   const uint64_t bytes = header.has_payload() ? header.bytes : 0;
@@ -30,12 +32,12 @@ bool TcpOutbox::add(const TcpHeader& header, const std::byte* payload, Token tok
   } else {
     frame.payload = payload;
     frame.payload_bytes = bytes;
-    ++borrowing_count_;
+    frame.is_held = true;
   }
   waiting_bytes_ += frame.head_bytes + frame.payload_bytes;
-  // A completion covers earlier copies: it waits while any of them is still borrowed. With a signal
-  // it also means that nothing more is needed here for it to arrive.
-  const bool is_complete = borrowing_count_ == 0 && header.signal_region == 0;
+  if (frame.is_held) ++held_count_;
+  // A completion covers earlier copies: it waits while any of them does.
+  const bool is_complete = held_count_ == 0;
   frame.token = is_complete ? kNoToken : token;
   return is_complete;
 }
@@ -84,7 +86,7 @@ void TcpOutbox::drop_sent(uint64_t bytes, std::vector<Token>& sent) {
     const uint64_t frame_bytes = frame.head_bytes + frame.payload_bytes;
     if (first_sent_bytes_ < frame_bytes) return;
     first_sent_bytes_ -= frame_bytes;
-    if (frame.payload != nullptr) --borrowing_count_;
+    if (frame.is_held) --held_count_;
     if (frame.token != kNoToken) sent.push_back(frame.token);
     first_ = (first_ + 1) % kFramesMax;
     --count_;
@@ -116,7 +118,7 @@ void TcpOutbox::abandon(std::vector<Token>& tokens) {
   }
   count_ = 0;
   waiting_bytes_ = 0;
-  borrowing_count_ = 0;
+  held_count_ = 0;
   first_sent_bytes_ = 0;
 }
 

@@ -24,8 +24,8 @@ class TcpOutbox {
 
   bool has_room() const { return count_ < kFramesMax; }
   bool is_empty() const { return count_ == 0; }
-  // Whether a payload waits that was not copied.
-  bool is_borrowing() const { return borrowing_count_ > 0; }
+  // Whether a frame waits whose token must: its payload was not copied, or it carries a signal.
+  bool is_holding() const { return held_count_ > 0; }
   // Bytes that wait, headers included.
   uint64_t waiting_bytes() const { return waiting_bytes_; }
 
@@ -50,6 +50,7 @@ class TcpOutbox {
     size_t head_bytes = 0;
     const std::byte* payload = nullptr;  // null when it is in `head`
     uint64_t payload_bytes = 0;
+    bool is_held = false;
     Token token = kNoToken;
     TcpHeader header;
     RegionId region;
@@ -64,7 +65,7 @@ class TcpOutbox {
   size_t count_ = 0;
   uint64_t first_sent_bytes_ = 0;  // of the first frame
   uint64_t waiting_bytes_ = 0;
-  size_t borrowing_count_ = 0;  // frames whose payload is elsewhere
+  size_t held_count_ = 0;
 };
 
 }  // namespace unirack
