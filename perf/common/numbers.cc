@@ -38,7 +38,8 @@ uint64_t float_bits(unirackDataType_t type, double value) {
   int exponent = 0;
   const double fraction = std::frexp(std::fabs(value), &exponent);  // [0.5, 1)
   const int bias = (1 << (layout.exponent_bits - 1)) - 1;
-  const auto biased = static_cast<uint64_t>(exponent - 1 + bias);
+  const int biased_exponent = exponent - 1 + bias;
+  const auto biased = static_cast<uint64_t>(biased_exponent);
   const auto mantissa = static_cast<uint64_t>(std::ldexp(fraction * 2 - 1, layout.mantissa_bits));
   return sign_bit | biased << layout.mantissa_bits | mantissa;
 }
