@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "lib/base/random.h"
 #include "tests/support/simulated_pool.h"
 
 namespace unirack::testing {
@@ -50,6 +51,8 @@ struct Worker {
   std::vector<size_t> gets;
   std::vector<size_t> puts;
   std::vector<std::deque<Post>> posts;  // by peer
+  std::vector<uint32_t> signals;        // among them, by peer
+  uint32_t signal_count = 0;
 };
 
 class Simulation {
@@ -66,6 +69,7 @@ class Simulation {
       worker.rank = static_cast<Rank>(i / lanes_);
       worker.lane = static_cast<uint32_t>(i % lanes_);
       worker.posts.resize(ranks);
+      worker.signals.resize(ranks, 0);
       pace_.push_back(kPaces[random_() % kPaces.size()]);
     }
     for (double& pace : kind_pace_) pace = kPaces[random_() % kPaces.size()];
@@ -96,7 +100,7 @@ class Simulation {
     if (actions_.empty()) return false;
     double total = 0;
     for (const Action& action : actions_) total += action.weight;
-    double pick = std::uniform_real_distribution<>(0, total)(random_);
+    double pick = random_.unit() * total;
     size_t chosen = 0;
     while (chosen + 1 < actions_.size() && pick >= actions_[chosen].weight) {
       pick -= actions_[chosen++].weight;
@@ -117,11 +121,8 @@ class Simulation {
     for (size_t i = 0; i < workers_.size(); ++i) {
       const Worker& worker = workers_[i];
       if (is_ready(worker)) add(Kind::step, i, 0, pace_[i]);
-      for (size_t peer = 0; peer < worker.posts.size(); ++peer) {
-        const auto& posts = worker.posts[peer];
-        if (std::any_of(posts.begin(), posts.end(), [](const Post& p) { return p.is_signal; })) {
-          add(Kind::deliver, i, peer, pace_[i]);
-        }
+      for (size_t peer = 0; worker.signal_count > 0 && peer < worker.signals.size(); ++peer) {
+        if (worker.signals[peer] > 0) add(Kind::deliver, i, peer, pace_[i]);
       }
     }
     for (const size_t i : open_) add(Kind::transfer, i, 0, 1);
@@ -217,6 +218,8 @@ class Simulation {
     for (const size_t transfer : ahead) land(transfer);
     word(index, static_cast<Rank>(peer)) = posts.front().value;
     posts.pop_front();
+    --workers_[index].signals[peer];
+    --workers_[index].signal_count;
   }
 
   void step(Worker& worker) {
@@ -225,6 +228,8 @@ class Simulation {
     if (step.op == Op::signal) {
       worker.posts[static_cast<size_t>(step.peer)].push_back(
           {true, total(worker.tile, step.value.v), 0});
+      ++worker.signals[static_cast<size_t>(step.peer)];
+      ++worker.signal_count;
     } else if (step.op == Op::copy || step.op == Op::reduce) {
       move(worker, step);
     }
@@ -278,7 +283,7 @@ class Simulation {
 
   const Schedule& schedule_;
   SimulatedPool pool_;
-  std::mt19937_64 random_;
+  Random random_;
   uint32_t lanes_ = 1;
   std::vector<bool> has_entered_;
   std::vector<bool> has_left_;

@@ -4,9 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <random>
 
 #include "kernels/reduce.h"
+#include "lib/base/random.h"
 
 namespace unirack::testing {
 
@@ -101,7 +101,7 @@ void SimulatedPool::reduce(const Extent& target, const std::vector<Extent>& sour
 
 std::vector<std::byte> SimulatedPool::contribution(Rank rank, uint32_t data) const {
   std::vector<std::byte> bytes(block_bytes_);
-  std::mt19937_64 random(how_.seed * 1000 + static_cast<uint64_t>(rank) * 100 + data);
+  Random random(how_.seed << 32 ^ static_cast<uint64_t>(rank) << 16 ^ data);
   const size_t element = unirack::size_of(how_.type);
   for (size_t at = 0; at < bytes.size(); at += element) {
     write_value(how_.type, random(), bytes.data() + at);
@@ -128,7 +128,7 @@ void SimulatedPool::leave(Rank rank) {
   }
 }
 
-std::string SimulatedPool::check() const {
+std::string SimulatedPool::check() {
   for (size_t i = 0; i < ranks_.size(); ++i) {
     const Buffers& own = ranks_[i];
     const auto rank = static_cast<Rank>(i);
@@ -140,7 +140,7 @@ std::string SimulatedPool::check() const {
       }
     }
     for (uint32_t b = 0; b < layout_.blocks(rank, BufferId::output); ++b) {
-      const auto right = expected(rank, b);
+      const auto& right = expected(layout_.data_block(rank, BufferId::output, b));
       if (!std::equal(right.begin(), right.end(),
                       own.result.begin() + static_cast<ptrdiff_t>(b * block_bytes_))) {
         return name + " has wrong bits in output block " + std::to_string(b);
@@ -150,13 +150,14 @@ std::string SimulatedPool::check() const {
   return "";
 }
 
-std::vector<std::byte> SimulatedPool::expected(Rank rank, uint32_t output_block) const {
-  const uint32_t data = layout_.data_block(rank, BufferId::output, output_block);
+const std::vector<std::byte>& SimulatedPool::expected(uint32_t data) {
+  const auto [at, is_new] = expected_.try_emplace(data);
+  if (!is_new) return at->second;
   const ScheduleHeader& header = schedule_.header();
   if (!is_reduction(header.collective)) {
-    for (Rank from = 0; from < header.rank_count; ++from) {
-      if (layout_.contributes(from, data)) return contribution(from, data);
-    }
+    Rank from = 0;
+    while (!layout_.contributes(from, data)) ++from;
+    return at->second = contribution(from, data);
   }
   // Ordered by the sum shape: each group into a partial sum, the groups into the result.
   std::vector<std::vector<std::byte>> sums;
@@ -173,9 +174,9 @@ std::vector<std::byte> SimulatedPool::expected(Rank rank, uint32_t output_block)
     unirack::reduce(reduction, {sums.back().data(), Form::partial}, members, how_.count);
     groups.push_back({sums.back().data(), Form::partial});
   }
-  std::vector<std::byte> result(block_bytes_);
-  unirack::reduce(reduction, {result.data(), Form::user}, groups, how_.count);
-  return result;
+  at->second.resize(block_bytes_);
+  unirack::reduce(reduction, {at->second.data(), Form::user}, groups, how_.count);
+  return at->second;
 }
 
 }  // namespace unirack::testing

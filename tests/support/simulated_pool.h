@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ class SimulatedPool {
   // Takes the result and poisons everything the rank has.
   void leave(Rank rank);
   // Empty, or which output is wrong, or who was written to after its end.
-  std::string check() const;
+  std::string check();
 
  private:
   struct Buffers {
@@ -42,7 +43,7 @@ class SimulatedPool {
   };
 
   std::byte* block(Rank rank, BufferId buffer, uint32_t index);
-  std::vector<std::byte> expected(Rank rank, uint32_t output_block) const;
+  const std::vector<std::byte>& expected(uint32_t data);
   std::vector<std::byte> contribution(Rank rank, uint32_t data) const;
 
   const Schedule& schedule_;
@@ -52,6 +53,7 @@ class SimulatedPool {
   const ScratchPlan plan_;
   const uint64_t block_bytes_;
   std::vector<Buffers> ranks_;
+  std::map<uint32_t, std::vector<std::byte>> expected_;  // by data block
 };
 
 }  // namespace unirack::testing
