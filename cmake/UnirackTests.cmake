@@ -38,8 +38,9 @@ set(UNIRACK_TEST_ENVIRONMENT UNIRACK_TEST_TIMEOUT_S=${UNIRACK_TEST_TIMEOUT_S}
 set(UNIRACK_TEST_RESULTS ${PROJECT_BINARY_DIR}/test-results)
 file(MAKE_DIRECTORY ${UNIRACK_TEST_RESULTS})
 
+# Arguments after the index go to add_test.
 function(unirack_add_shard name filter count index)
-  add_test(NAME ${name} COMMAND unirack_tests --gtest_brief=1 --gtest_filter=${filter})
+  add_test(NAME ${name} ${ARGN} COMMAND unirack_tests --gtest_brief=1 --gtest_filter=${filter})
   set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS gtest ENVIRONMENT
     "${UNIRACK_TEST_ENVIRONMENT};GTEST_TOTAL_SHARDS=${count};GTEST_SHARD_INDEX=${index};\
 UNIRACK_TEST_RESULTS=${UNIRACK_TEST_RESULTS}/${name}.txt")
@@ -55,6 +56,14 @@ foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
   math(EXPR zero_based "${index} - 1")
   unirack_add_shard(unirack_tests_${index} "${UNIRACK_TEST_FILTER}-*Timed*"
     ${UNIRACK_TEST_SHARDS} ${zero_based})
+endforeach()
+# Every mutant under 100 interleavings takes minutes: ctest --preset dev -C full -L full
+foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
+  math(EXPR zero_based "${index} - 1")
+  unirack_add_shard(mutants_${index} "*EveryMutant*" ${UNIRACK_TEST_SHARDS} ${zero_based}
+    CONFIGURATIONS full)
+  set_property(TEST mutants_${index} APPEND PROPERTY ENVIRONMENT UNIRACK_TEST_FULL=1)
+  set_tests_properties(mutants_${index} PROPERTIES LABELS full)
 endforeach()
 # Under a sanitizer a time limit says nothing.
 if(NOT UNIRACK_SANITIZE)

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "collectives/c_handles.h"
 
@@ -238,23 +240,27 @@ unirackResult_t unirackCommInitAll(unirackComm_t* comms, int rank_count) {
     if (comms == nullptr || rank_count < 1) {
       return make_error(Code::invalid_argument, "expected an array of at least one communicator");
     }
-    unirackUniqueId id;
-    if (unirackGetUniqueId(&id) != unirackSuccess) {
-      return make_error(Code::unavailable, thread_state().last_error);
+    std::fill_n(comms, rank_count, nullptr);
+    const Config config = UNIRACK_TRY(make_config(nullptr));
+    const unirack::UniqueId id = UNIRACK_TRY(unirack::open_pool(config));
+    const Error no_thread = make_error(Code::resource_exhausted, "no memory to join");
+    std::vector<Status> statuses(static_cast<size_t>(rank_count), no_thread);
+    {
+      std::vector<std::jthread> threads;
+      for (int rank = 0; rank < rank_count; ++rank) {
+        threads.emplace_back([&, rank] {
+          guarded(nullptr, [&] {
+            Status& status = statuses[static_cast<size_t>(rank)];
+            return status = join(&comms[rank], id, rank, rank_count, config);
+          });
+        });
+      }
     }
-    std::vector<Status> statuses(static_cast<size_t>(rank_count), ok_status());
-    std::vector<std::thread> threads;
-    for (int rank = 0; rank < rank_count; ++rank) {
-      threads.emplace_back([&, rank] {
-        if (unirackCommInitRank(&comms[rank], rank_count, id, rank) != unirackSuccess) {
-          statuses[static_cast<size_t>(rank)] =
-              make_error(Code::unavailable, thread_state().last_error);
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    for (Status& status : statuses) UNIRACK_TRY(std::move(status));
-    return ok_status();
+    const auto failed = std::find_if(statuses.begin(), statuses.end(),
+                                     [](const Status& status) { return !status; });
+    if (failed == statuses.end()) return ok_status();
+    for (int rank = 0; rank < rank_count; ++rank) delete std::exchange(comms[rank], nullptr);
+    return failed->error();
   });
 }
 

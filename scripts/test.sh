@@ -10,7 +10,8 @@ Usage: scripts/test.sh [--full] [--no-setup] [--fuzz-seconds N]
 Installs what is missing (Debian packages), builds with warnings as errors, runs every test, and
 ends with `N passed, N failed, N skipped`. May be run again at any time; builds are kept in build/.
 
-  --full            also: address, undefined-behaviour and thread sanitizers, fuzzing, sweeps
+  --full            also: address, undefined-behaviour and thread sanitizers, fuzzing, sweeps, and
+                    every mutant of every plan under 100 interleavings
   --no-setup        do not look at the installed packages
   --fuzz-seconds N  wall-clock time for all fuzz targets together (default 240)
 
@@ -58,20 +59,22 @@ build_or_count() {
   return 1
 }
 
+# Usage: run_tests STAGE PRESET [ctest arguments]
 run_tests() {
-  local preset=$1 results=build/$1/test-results status=0 numbers
+  local name=$1 preset=$2 results=build/$2/test-results status=0 numbers
+  shift 2
   rm -rf "$results"
   mkdir -p "$results"
-  run_child ctest --preset "$preset" --parallel "$jobs" --output-junit "$root/$results/ctest.xml" ||
-    status=$?
+  run_child ctest --preset "$preset" --parallel "$jobs" --output-junit "$root/$results/ctest.xml" \
+    "$@" || status=$?
   if [[ ! -s $results/ctest.xml ]]; then
-    count "$preset" 0 1 0
+    count "$name" 0 1 0
     return 1
   fi
   read -r -a numbers < <(python3 scripts/lib/summary.py --junit "$results/ctest.xml" \
     "$results"/*.txt)
   [[ $status == 0 || ${numbers[1]} != 0 ]] || numbers[1]=1
-  count "$preset" "${numbers[@]}"
+  count "$name" "${numbers[@]}"
   ((numbers[1] == 0))
 }
 
@@ -118,20 +121,19 @@ if $setup; then
   stage "packages" install_packages "${groups[@]}"
 fi
 if stage "build dev (g++)" build_or_count dev; then
-  stage "test dev" run_tests dev || true
+  stage "test dev" run_tests dev dev || true
+  ! $full || stage "mutants, 100 interleavings each" run_tests mutants dev -C full -L full || true
 fi
 if $full; then
   stage "tidy" run_tidy || true
   if stage "build asan (clang, with fuzz targets)" build_or_count asan; then
-    stage "test asan" run_tests asan || true
+    stage "test asan" run_tests asan asan || true
     stage "fuzz" run_fuzz || true
   fi
   if stage "build tsan (clang)" build_or_count tsan --target unirack_tests; then
-    stage "test tsan" run_tests tsan || true
+    stage "test tsan" run_tests tsan tsan || true
   fi
-  if [[ -x scripts/sweep.sh ]]; then
-    stage "sweep" run_sweep || true
-  fi
+  stage "sweep" run_sweep || true
   stage "CUDA" skip_cuda
 fi
 

@@ -136,7 +136,7 @@ unirackResult_t unirackCommInitRankConfig(unirackComm_t* comm, int rank_count, u
 /* Joins the pool of the environment: UNIRACK_RENDEZVOUS, UNIRACK_SECRET_FILE, UNIRACK_RANK and
  * UNIRACK_RANK_COUNT say where, by which key, and as whom. */
 unirackResult_t unirackCommInitEnvironment(unirackComm_t* comm);
-/* Ranks as threads: makes all `rank_count` communicators in this process. */
+/* Ranks as threads: makes all `rank_count` communicators in this process, or none. */
 unirackResult_t unirackCommInitAll(unirackComm_t* comms, int rank_count);
 /* Ranks of equal color form a new communicator, ordered by key, then by rank. A negative color
  * takes part and gets NULL. The new communicator defines its own sums. */

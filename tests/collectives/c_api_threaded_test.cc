@@ -299,6 +299,19 @@ TEST(CApiThreaded, BadArgumentsAreRefusedInWords) {
   EXPECT_EQ(unirackCommDestroy(nullptr), unirackSuccess);
 }
 
+TEST(CApiThreaded, AllJoinOrNone) {
+  int nobody = kPoison;
+  unirackComm_t comms[2] = {reinterpret_cast<unirackComm_t>(&nobody), nullptr};
+  ::setenv("UNIRACK_SUM_SHAPE", "3", 1);
+  EXPECT_EQ(unirackCommInitAll(comms, 2), unirackInvalidArgument);
+  ::unsetenv("UNIRACK_SUM_SHAPE");
+  EXPECT_NE(std::string(unirackGetLastError(nullptr)).find("names 3 ranks of 2"), std::string::npos)
+      << unirackGetLastError(nullptr);
+  for (unirackComm_t comm : comms) EXPECT_EQ(comm, nullptr);
+  ASSERT_EQ(unirackCommInitAll(comms, 2), unirackSuccess);
+  for (unirackComm_t comm : comms) EXPECT_EQ(unirackCommDestroy(comm), unirackSuccess);
+}
+
 TEST(CApiThreaded, AnEmptyGroupAndEmptyBuffersAreLegal) {
   EXPECT_TRUE(run_ranks(2, [](int rank, unirackComm_t comm) {
     EXPECT_EQ(unirackGroupStart(), 0);
