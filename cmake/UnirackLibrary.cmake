@@ -4,6 +4,7 @@ set(UNIRACK_DEPENDENCIES Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlo
 
 file(GLOB_RECURSE UNIRACK_SOURCES CONFIGURE_DEPENDS
   lib/*.cc transports/*.cc collectives/*.cc kernels/*.cc)
+list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/[a-z]+/")  # see UnirackTopology.cmake
 add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
 target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
 set_target_properties(unirack_objects PROPERTIES

@@ -148,7 +148,7 @@ Topology Topology::of_domains(const std::vector<uint32_t>& sizes) {
   return make(std::move(spec)).value();
 }
 
-Link Topology::link(Rank from, Rank to) const {
+RankLink Topology::link(Rank from, Rank to) const {
   const size_t at =
       static_cast<size_t>(from) * static_cast<size_t>(spec_.rank_count) + static_cast<size_t>(to);
   if (from == to) return {LinkClass::self, "", 1};
@@ -168,7 +168,7 @@ std::string Topology::to_text() const {
   std::set<std::string> joints;
   for (size_t a = 0; a < domains_.size(); ++a) {
     for (size_t b = a + 1; b < domains_.size(); ++b) {
-      const Link joint = link(domains_[a][0], domains_[b][0]);
+      const RankLink joint = link(domains_[a][0], domains_[b][0]);
       joints.insert(joint.transport + ", " + std::to_string(joint.rail_count) +
                     (joint.rail_count == 1 ? " rail\n" : " rails\n"));
     }

@@ -15,7 +15,7 @@ namespace unirack {
 
 enum class LinkClass : uint8_t { self, load_store, message };
 
-struct Link {
+struct RankLink {
   LinkClass link_class = LinkClass::message;
   std::string transport;
   uint32_t rail_count = 1;
@@ -42,7 +42,7 @@ class Topology {
   const std::vector<std::vector<Rank>>& domains() const { return domains_; }
   int domain_of(Rank rank) const { return domain_of_[static_cast<size_t>(rank)]; }
   const std::vector<std::vector<Rank>>& sum_groups() const { return sum_groups_; }
-  Link link(Rank from, Rank to) const;
+  RankLink link(Rank from, Rank to) const;
   // Equal on ranks that see the same pool.
   uint64_t hash() const { return hash_; }
   // A few lines for people: domains, their ranks, what joins them.

@@ -1,0 +1,84 @@
+#include "lib/topology/formats/formats.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+namespace unirack {
+
+namespace {
+
+// What is recognised first stands first.
+constexpr std::array<Format, 0> kFormats = {};
+
+std::string names() {
+  std::string text;
+  for (const Format& format : formats()) {
+    text += (text.empty() ? "" : ", ") + std::string(format.name);
+  }
+  return text;
+}
+
+Error with_file(Error error, const ReadOptions& options) {
+  if (!options.file_name.empty()) error.detail = options.file_name + ": " + error.detail;
+  return error;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return make_error(Code::system, "cannot open " + path, kNoRank, errno);
+  std::string text;
+  std::array<char, 65536> part;
+  while (file.read(part.data(), part.size()) || file.gcount() > 0) {
+    text.append(part.data(), static_cast<size_t>(file.gcount()));
+    if (text.size() > kTopologyFileMax) {
+      return make_error(Code::resource_exhausted,
+                        path + " has more than " + std::to_string(kTopologyFileMax >> 20) + " MiB");
+    }
+  }
+  if (file.bad()) return make_error(Code::system, "cannot read " + path, kNoRank, errno);
+  return text;
+}
+
+}  // namespace
+
+std::span<const Format> formats() { return kFormats; }
+
+const Format* find_format(std::string_view name) {
+  const auto all = formats();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Format& each) { return each.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+const Format* recognise(std::string_view text) {
+  const auto all = formats();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Format& each) { return each.recognises(text); });
+  return found == all.end() ? nullptr : &*found;
+}
+
+Result<Graph> read_graph(std::string_view text, std::string_view format,
+                         const ReadOptions& options) {
+  const Format* reader = format.empty() ? recognise(text) : find_format(format);
+  if (reader == nullptr) {
+    return with_file(make_error(Code::invalid_argument,
+                                format.empty() ? "is of no known format: expected one of " + names()
+                                               : "'" + std::string(format) +
+                                                     "' is no format: expected one of " + names()),
+                     options);
+  }
+  auto graph = reader->read(text, options);
+  if (!graph) return with_file(std::move(graph).error(), options);
+  return graph;
+}
+
+Result<Graph> read_graph_file(const std::string& path, std::string_view format,
+                              ReadOptions options) {
+  if (options.file_name.empty()) options.file_name = path;
+  return read_graph(UNIRACK_TRY(read_file(path)), format, options);
+}
+
+}  // namespace unirack

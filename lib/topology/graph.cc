@@ -1,0 +1,246 @@
+#include "lib/topology/graph.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <tuple>
+
+#include "lib/base/hash.h"
+
+namespace unirack {
+
+namespace {
+
+constexpr std::array<std::string_view, kNodeKindCount> kNodeKinds = {
+    "gpu", "rank", "cpu", "pcie", "nvswitch", "nic", "leaf", "spine", "switch"};
+constexpr std::array<std::string_view, kLinkKindCount> kLinkKinds = {
+    "nvlink", "xgmi", "c2c", "pcie", "smp", "infiniband", "ethernet", "shared_memory"};
+constexpr std::array<std::string_view, kHealthCount> kHealths = {"ok", "degraded", "down"};
+constexpr std::array<std::string_view, kProvenanceCount> kProvenances = {
+    "measured", "nvml", "sysfs", "hwloc", "imported", "configured", "default"};
+
+template <class Enum, size_t N>
+std::optional<Enum> find_text(const std::array<std::string_view, N>& texts, std::string_view text) {
+  const auto found = std::find(texts.begin(), texts.end(), text);
+  if (found == texts.end()) return std::nullopt;
+  return static_cast<Enum>(found - texts.begin());
+}
+
+Error bad(const std::string& why) { return make_error(Code::invalid_argument, why); }
+
+uint64_t hash_node(const Node& node) {
+  Hash64 hash;
+  hash.add(std::string_view(node.name)).add(static_cast<uint64_t>(node.kind));
+  hash.add(std::string_view(node.host)).add(std::string_view(node.rack));
+  hash.add(std::string_view(node.domain)).add(static_cast<uint64_t>(int64_t{node.rail}));
+  hash.add(static_cast<uint64_t>(int64_t{node.rank})).add(static_cast<uint64_t>(node.health));
+  hash.add(uint64_t{node.reduces});
+  for (const auto& [key, value] : node.attributes) {
+    hash.add(std::string_view(key)).add(std::string_view(value));
+  }
+  return hash.value();
+}
+
+uint64_t hash_link(const Link& link, uint64_t from, uint64_t to) {
+  return Hash64()
+      .add(from)
+      .add(to)
+      .add(static_cast<uint64_t>(link.kind))
+      .add(link.bandwidth)
+      .add(link.capable)
+      .add(uint64_t{link.latency_ns})
+      .add(uint64_t{link.count})
+      .add(static_cast<uint64_t>(link.health))
+      .value();
+}
+
+// All but the count: what makes parallel links equal.
+auto key_of(const Link& link) {
+  return std::tuple(link.from, link.to, link.kind, link.bandwidth, link.capable, link.latency_ns,
+                    link.health, link.provenance);
+}
+
+}  // namespace
+
+std::string_view to_text(NodeKind kind) { return kNodeKinds[static_cast<size_t>(kind)]; }
+std::string_view to_text(LinkKind kind) { return kLinkKinds[static_cast<size_t>(kind)]; }
+std::string_view to_text(Health health) { return kHealths[static_cast<size_t>(health)]; }
+std::string_view to_text(Provenance provenance) {
+  return kProvenances[static_cast<size_t>(provenance)];
+}
+std::optional<NodeKind> node_kind_from(std::string_view text) {
+  return find_text<NodeKind>(kNodeKinds, text);
+}
+std::optional<LinkKind> link_kind_from(std::string_view text) {
+  return find_text<LinkKind>(kLinkKinds, text);
+}
+std::optional<Health> health_from(std::string_view text) {
+  return find_text<Health>(kHealths, text);
+}
+std::optional<Provenance> provenance_from(std::string_view text) {
+  return find_text<Provenance>(kProvenances, text);
+}
+
+std::string_view Node::attribute(std::string_view key) const {
+  for (const auto& [each, value] : attributes) {
+    if (each == key) return value;
+  }
+  return {};
+}
+
+void Node::set_attribute(std::string key, std::string value) {
+  const auto at =
+      std::lower_bound(attributes.begin(), attributes.end(), key,
+                       [](const auto& each, const std::string& k) { return each.first < k; });
+  if (at != attributes.end() && at->first == key) {
+    at->second = std::move(value);
+  } else {
+    attributes.emplace(at, std::move(key), std::move(value));
+  }
+}
+
+std::optional<NodeIndex> Graph::find(std::string_view name) const {
+  const auto found =
+      std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                       [&](NodeIndex at, std::string_view key) { return nodes_[at].name < key; });
+  if (found == by_name_.end() || nodes_[*found].name != name) return std::nullopt;
+  return *found;
+}
+
+GraphBuilder::GraphBuilder(const Graph& graph) : nodes_(graph.nodes()), links_(graph.links()) {
+  for (NodeIndex i = 0; i < nodes_.size(); ++i) by_name_.emplace(nodes_[i].name, i);
+}
+
+Result<NodeIndex> GraphBuilder::add(Node node) {
+  if (node.name.empty() || node.name.size() > kGraphNameMax) {
+    return bad("a node's name has " + std::to_string(node.name.size()) + " bytes: expected 1 to " +
+               std::to_string(kGraphNameMax));
+  }
+  if (nodes_.size() >= kGraphNodesMax) {
+    return bad("more than " + std::to_string(kGraphNodesMax) + " nodes");
+  }
+  const auto index = static_cast<NodeIndex>(nodes_.size());
+  if (!by_name_.emplace(node.name, index).second) {
+    return bad("two nodes are named '" + node.name + "'");
+  }
+  nodes_.push_back(std::move(node));
+  return index;
+}
+
+Result<NodeIndex> GraphBuilder::find_or_add(Node node) {
+  if (const auto found = find(node.name)) return *found;
+  return add(std::move(node));
+}
+
+std::optional<NodeIndex> GraphBuilder::find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  if (found == by_name_.end()) return std::nullopt;
+  return found->second;
+}
+
+void GraphBuilder::join(Link link) {
+  links_.push_back(link);
+  std::swap(link.from, link.to);
+  links_.push_back(link);
+}
+
+Status GraphBuilder::check_ends() const {
+  if (links_.size() > kGraphLinksMax) {
+    return bad("more than " + std::to_string(kGraphLinksMax) + " links");
+  }
+  for (const Link& link : links_) {
+    if (link.from >= nodes_.size() || link.to >= nodes_.size()) {
+      return bad("a link names a node that does not exist");
+    }
+  }
+  return ok_status();
+}
+
+Status GraphBuilder::check_links() const {
+  for (const Link& link : links_) {
+    const auto wrong = [&](const char* why) {
+      return bad("link from '" + nodes_[link.from].name + "' to '" + nodes_[link.to].name + "' " +
+                 why);
+    };
+    if (link.from == link.to) return wrong("ends where it begins");
+    if (link.count == 0) return wrong("has a count of 0");
+    uint64_t total = 0;
+    if (__builtin_mul_overflow(link.bandwidth, uint64_t{link.count}, &total) ||
+        total > kBandwidthMax) {
+      return wrong("is faster than 2^60 bytes/s");
+    }
+  }
+  return ok_status();
+}
+
+// Sorted by ends; equal parallel links become one with a count.
+void GraphBuilder::join_parallel() {
+  std::stable_sort(links_.begin(), links_.end(),
+                   [](const Link& a, const Link& b) { return key_of(a) < key_of(b); });
+  size_t kept = 0;
+  for (const Link& link : links_) {
+    if (kept > 0 && key_of(links_[kept - 1]) == key_of(link) &&
+        links_[kept - 1].count <= UINT32_MAX - link.count) {
+      links_[kept - 1].count += link.count;
+    } else {
+      links_[kept++] = link;
+    }
+  }
+  links_.resize(kept);
+}
+
+Result<Graph> GraphBuilder::build(std::string origin) && {
+  UNIRACK_TRY(check_ends());
+  join_parallel();
+  UNIRACK_TRY(check_links());
+  Graph graph;
+  graph.origin_ = std::move(origin);
+  graph.nodes_ = std::move(nodes_);
+  graph.links_ = std::move(links_);
+  by_name_.clear();
+  graph.index_links();
+  graph.find_members();
+  graph.set_hash();
+  return graph;
+}
+
+void Graph::index_links() {
+  // Links are sorted by (from, to), so each node's stay in the order of the other end.
+  const auto index_by = [&](NodeIndex Link::*end) {
+    Index index;
+    index.first.assign(nodes_.size() + 1, 0);
+    for (const Link& link : links_) ++index.first[link.*end + 1];
+    for (size_t i = 0; i < nodes_.size(); ++i) index.first[i + 1] += index.first[i];
+    index.links.resize(links_.size());
+    std::vector<uint32_t> next(index.first.begin(), index.first.end() - 1);
+    for (LinkIndex i = 0; i < links_.size(); ++i) index.links[next[links_[i].*end]++] = i;
+    return index;
+  };
+  out_ = index_by(&Link::from);
+  in_ = index_by(&Link::to);
+  by_name_.resize(nodes_.size());
+  std::iota(by_name_.begin(), by_name_.end(), NodeIndex{0});
+  std::sort(by_name_.begin(), by_name_.end(),
+            [&](NodeIndex a, NodeIndex b) { return nodes_[a].name < nodes_[b].name; });
+}
+
+void Graph::find_members() {
+  const bool has_gpu = std::any_of(nodes_.begin(), nodes_.end(),
+                                   [](const Node& node) { return node.kind == NodeKind::gpu; });
+  const NodeKind kind = has_gpu ? NodeKind::gpu : NodeKind::rank;
+  for (NodeIndex i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].kind == kind && nodes_[i].health != Health::down) members_.push_back(i);
+  }
+}
+
+// A sum over nodes and links, so that their order does not matter.
+void Graph::set_hash() {
+  std::vector<uint64_t> hashes;
+  hashes.reserve(nodes_.size());
+  uint64_t sum = 0;
+  for (const Node& node : nodes_) sum += hashes.emplace_back(hash_node(node));
+  for (const Link& link : links_) sum += hash_link(link, hashes[link.from], hashes[link.to]);
+  hash_ = Hash64().add(sum).value();
+}
+
+}  // namespace unirack
