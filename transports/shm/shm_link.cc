@@ -16,8 +16,10 @@ namespace {
 // With CMA the rings carry only signals into private memory.
 constexpr uint32_t kRingBytesWithCma = uint32_t{16} << 10;
 constexpr uint32_t kRingBytes = uint32_t{256} << 10;
-// A peer that stays in one CMA step longer than this is stopped, and so is its step.
-constexpr milliseconds kTouchPatience{1000};
+// A peer that stays in one CMA step longer than this is stopped, and so is its step. Nothing can
+// fence it: should it be continued, it finishes that one step (SECURITY.md). The failure that ends
+// the registration waits for this, so it is short.
+constexpr milliseconds kTouchPatience{200};
 
 Error broke_rules(const char* what) {
   return make_error(Code::corrupted, std::string("the peer sent ") + what);
