@@ -22,9 +22,11 @@ add_executable(unirack_tests ${UNIRACK_TEST_SOURCES} ${UNIRACK_TEST_SUPPORT})
 target_link_libraries(unirack_tests PRIVATE unirack_objects nlohmann_json::nlohmann_json
   GTest::gmock GTest::gtest)
 target_precompile_headers(unirack_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
-if(TARGET unirack_perf_common)
-  target_link_libraries(unirack_tests PRIVATE unirack_perf_common)
-endif()
+foreach(part unirack_perf_common unirack_topology)
+  if(TARGET ${part})
+    target_link_libraries(unirack_tests PRIVATE ${part})
+  endif()
+endforeach()
 
 # A sanitized test is several times slower; the limit is per test case, set by the watchdog.
 set(UNIRACK_TEST_TIMEOUT_S 30)
