@@ -41,17 +41,46 @@ uint64_t hash_node(const Node& node) {
   return hash.value();
 }
 
+// Each of the parallel links counts: those that are equal but known otherwise are not joined.
 uint64_t hash_link(const Link& link, uint64_t from, uint64_t to) {
-  return Hash64()
-      .add(from)
-      .add(to)
-      .add(static_cast<uint64_t>(link.kind))
-      .add(link.bandwidth)
-      .add(link.capable)
-      .add(uint64_t{link.latency_ns})
-      .add(uint64_t{link.count})
-      .add(static_cast<uint64_t>(link.health))
-      .value();
+  return uint64_t{link.count} * Hash64()
+                                    .add(from)
+                                    .add(to)
+                                    .add(static_cast<uint64_t>(link.kind))
+                                    .add(link.bandwidth)
+                                    .add(link.capable)
+                                    .add(uint64_t{link.latency_ns})
+                                    .add(static_cast<uint64_t>(link.health))
+                                    .value();
+}
+
+Status check_name(const Node& node) {
+  if (!node.name.empty() && node.name.size() <= kGraphNameMax) return ok_status();
+  return bad("a node's name has " + std::to_string(node.name.size()) + " bytes: expected 1 to " +
+             std::to_string(kGraphNameMax));
+}
+
+Status check_node(const Node& node) {
+  UNIRACK_TRY(check_name(node));
+  const auto wrong = [&](const std::string& why) { return bad("node '" + node.name + "' " + why); };
+  if (std::max({node.host.size(), node.rack.size(), node.domain.size()}) > kGraphNameMax) {
+    return wrong("has a host, rack or domain of more than " + std::to_string(kGraphNameMax) +
+                 " bytes");
+  }
+  if (node.rail < -1 || node.rank < -1) return wrong("has a negative rail or rank");
+  if (node.attributes.size() > kGraphAttributesMax) {
+    return wrong("has more than " + std::to_string(kGraphAttributesMax) + " attributes");
+  }
+  for (size_t i = 0; i < node.attributes.size(); ++i) {
+    const auto& [key, value] = node.attributes[i];
+    if (key.empty() || key.size() > kGraphNameMax || value.size() > kGraphValueMax) {
+      return wrong("has an attribute whose key or value is too long or empty");
+    }
+    if (i > 0 && node.attributes[i - 1].first == key) {
+      return wrong("has two attributes '" + key + "'");
+    }
+  }
+  return ok_status();
 }
 
 // All but the count: what makes parallel links equal.
@@ -112,10 +141,7 @@ GraphBuilder::GraphBuilder(const Graph& graph) : nodes_(graph.nodes()), links_(g
 }
 
 Result<NodeIndex> GraphBuilder::add(Node node) {
-  if (node.name.empty() || node.name.size() > kGraphNameMax) {
-    return bad("a node's name has " + std::to_string(node.name.size()) + " bytes: expected 1 to " +
-               std::to_string(kGraphNameMax));
-  }
+  UNIRACK_TRY(check_name(node));
   if (nodes_.size() >= kGraphNodesMax) {
     return bad("more than " + std::to_string(kGraphNodesMax) + " nodes");
   }
@@ -144,6 +170,14 @@ void GraphBuilder::join(Link link) {
   links_.push_back(link);
 }
 
+Status GraphBuilder::finish_nodes() {
+  for (Node& node : nodes_) {
+    std::sort(node.attributes.begin(), node.attributes.end());
+    UNIRACK_TRY(check_node(node));
+  }
+  return ok_status();
+}
+
 Status GraphBuilder::check_ends() const {
   if (links_.size() > kGraphLinksMax) {
     return bad("more than " + std::to_string(kGraphLinksMax) + " links");
@@ -164,9 +198,9 @@ Status GraphBuilder::check_links() const {
     };
     if (link.from == link.to) return wrong("ends where it begins");
     if (link.count == 0) return wrong("has a count of 0");
+    const uint64_t fastest = std::max(link.bandwidth, link.capable);
     uint64_t total = 0;
-    if (__builtin_mul_overflow(link.bandwidth, uint64_t{link.count}, &total) ||
-        total > kBandwidthMax) {
+    if (__builtin_mul_overflow(fastest, uint64_t{link.count}, &total) || total > kBandwidthMax) {
       return wrong("is faster than 2^60 bytes/s");
     }
   }
@@ -174,34 +208,52 @@ Status GraphBuilder::check_links() const {
 }
 
 // Sorted by ends; equal parallel links become one with a count.
-void GraphBuilder::join_parallel() {
-  std::stable_sort(links_.begin(), links_.end(),
-                   [](const Link& a, const Link& b) { return key_of(a) < key_of(b); });
+Status GraphBuilder::join_parallel() {
+  std::sort(links_.begin(), links_.end(),
+            [](const Link& a, const Link& b) { return key_of(a) < key_of(b); });
   size_t kept = 0;
   for (const Link& link : links_) {
-    if (kept > 0 && key_of(links_[kept - 1]) == key_of(link) &&
-        links_[kept - 1].count <= UINT32_MAX - link.count) {
-      links_[kept - 1].count += link.count;
-    } else {
+    if (kept == 0 || key_of(links_[kept - 1]) != key_of(link)) {
       links_[kept++] = link;
+    } else if (__builtin_add_overflow(links_[kept - 1].count, link.count,
+                                      &links_[kept - 1].count)) {
+      return bad("more than 2^32 parallel links from '" + nodes_[link.from].name + "' to '" +
+                 nodes_[link.to].name + "'");
     }
   }
   links_.resize(kept);
+  return ok_status();
 }
 
 Result<Graph> GraphBuilder::build(std::string origin) && {
+  UNIRACK_TRY(finish_nodes());
   UNIRACK_TRY(check_ends());
-  join_parallel();
   UNIRACK_TRY(check_links());
+  UNIRACK_TRY(join_parallel());
+  UNIRACK_TRY(check_links());  // joined, they may be too fast
   Graph graph;
   graph.origin_ = std::move(origin);
   graph.nodes_ = std::move(nodes_);
   graph.links_ = std::move(links_);
   by_name_.clear();
+  UNIRACK_TRY(graph.index_names());
   graph.index_links();
   graph.find_members();
   graph.set_hash();
   return graph;
+}
+
+// Who holds a builder may have renamed a node since it was added.
+Status Graph::index_names() {
+  by_name_.resize(nodes_.size());
+  std::iota(by_name_.begin(), by_name_.end(), NodeIndex{0});
+  std::sort(by_name_.begin(), by_name_.end(),
+            [&](NodeIndex a, NodeIndex b) { return nodes_[a].name < nodes_[b].name; });
+  const auto twin = std::adjacent_find(
+      by_name_.begin(), by_name_.end(),
+      [&](NodeIndex a, NodeIndex b) { return nodes_[a].name == nodes_[b].name; });
+  if (twin == by_name_.end()) return ok_status();
+  return bad("two nodes are named '" + nodes_[*twin].name + "'");
 }
 
 void Graph::index_links() {
@@ -218,10 +270,6 @@ void Graph::index_links() {
   };
   out_ = index_by(&Link::from);
   in_ = index_by(&Link::to);
-  by_name_.resize(nodes_.size());
-  std::iota(by_name_.begin(), by_name_.end(), NodeIndex{0});
-  std::sort(by_name_.begin(), by_name_.end(),
-            [&](NodeIndex a, NodeIndex b) { return nodes_[a].name < nodes_[b].name; });
 }
 
 void Graph::find_members() {

@@ -78,6 +78,9 @@ struct Node {
   bool reduces = false;  // a switch that multicasts and sums
   // More for people and exports, sorted by key: "pci" (bus id), "model", "guid", "numa".
   std::vector<std::pair<std::string, std::string>> attributes;
+  // Fields that are known otherwise than `provenance` says, sorted: "rack", "attributes/pci".
+  // Left by merging, so that a graph can be merged again.
+  std::vector<std::pair<std::string, Provenance>> known_by;
 
   // The value of an attribute; empty: there is none.
   std::string_view attribute(std::string_view key) const;
@@ -101,7 +104,9 @@ struct Link {
 };
 
 // Names with these lengths, and graphs up to this size; importers stay within.
-inline constexpr size_t kGraphNameMax = 512;
+inline constexpr size_t kGraphNameMax = 512;        // also host, rack, domain and keys
+inline constexpr size_t kGraphAttributesMax = 128;  // of a node
+inline constexpr size_t kGraphValueMax = 4096;      // bytes of an attribute's value
 inline constexpr size_t kGraphNodesMax = 1'000'000;
 inline constexpr size_t kGraphLinksMax = 8'000'000;
 inline constexpr uint64_t kBandwidthMax = uint64_t{1} << 60;  // bytes/s of parallel links together
@@ -121,12 +126,14 @@ class Graph {
   const std::vector<NodeIndex>& members() const { return members_; }
   // Where it comes from, for people: "nccl-xml topo.xml".
   const std::string& origin() const { return origin_; }
-  // Equal for graphs of equal nodes and links, in whatever order they were added.
+  // Equal for graphs of equal nodes and links, in whatever order they were added and however they
+  // are known.
   uint64_t hash() const { return hash_; }
 
  private:
   friend class GraphBuilder;
 
+  Status index_names();
   void index_links();
   void find_members();
   void set_hash();
@@ -170,13 +177,15 @@ class GraphBuilder {
   // Both directions, alike.
   void join(Link link);
 
-  // Joins equal parallel links, checks, and freezes. The builder is empty afterwards.
+  // Sorts attributes, joins equal parallel links, checks, and freezes. The builder is empty
+  // afterwards.
   Result<Graph> build(std::string origin) &&;
 
  private:
+  Status finish_nodes();
   Status check_ends() const;
   Status check_links() const;
-  void join_parallel();
+  Status join_parallel();
 
   std::vector<Node> nodes_;
   std::vector<Link> links_;
