@@ -6,12 +6,17 @@
 #include <fstream>
 #include <iterator>
 
+#include "lib/topology/formats/unirack_json.h"
+
 namespace unirack {
 
 namespace {
 
 // What is recognised first stands first.
-constexpr std::array<Format, 0> kFormats = {};
+constexpr auto kFormats = std::to_array<Format>({
+    {"unirack-json", "our own JSON, with all that a graph holds (docs/topology-json.md)",
+     recognises_unirack_json, read_unirack_json, write_unirack_json},
+});
 
 std::string names() {
   std::string text;
