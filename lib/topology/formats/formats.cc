@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "lib/topology/formats/ibnetdiscover.h"
 #include "lib/topology/formats/unirack_json.h"
 
 namespace unirack {
@@ -16,6 +17,8 @@ namespace {
 constexpr auto kFormats = std::to_array<Format>({
     {"unirack-json", "our own JSON, with all that a graph holds (docs/topology-json.md)",
      recognises_unirack_json, read_unirack_json, write_unirack_json},
+    {"ibnetdiscover", "what ibnetdiscover prints of an InfiniBand fabric", recognises_ibnetdiscover,
+     read_ibnetdiscover, nullptr},
 });
 
 std::string names() {

@@ -1,0 +1,26 @@
+// Names as people give them to machines: compared by the numbers in them, and by their pattern.
+// Pure; callable from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/topology/graph.h"
+
+namespace unirack {
+
+// "node2" before "node10"; a total order.
+bool natural_less(std::string_view a, std::string_view b);
+
+// All runs of digits as '#': "a05-c1" and "a06-c12" are both "a#-c#".
+std::string name_shape(std::string_view name);
+
+// Without the last run of digits and what follows it: "a05-c" of "a05-c12-ib". All of a name
+// without digits.
+std::string_view name_stem(std::string_view name);
+
+// Adds to the node's "warning", which says what is odd about it in the file: "line 3: ...; line 9:
+// ...". The first few are kept.
+void add_warning(Node& node, std::string_view warning);
+
+}  // namespace unirack
