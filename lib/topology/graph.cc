@@ -71,6 +71,9 @@ Status check_node(const Node& node) {
   if (node.attributes.size() > kGraphAttributesMax) {
     return wrong("has more than " + std::to_string(kGraphAttributesMax) + " attributes");
   }
+  if (node.known_by.size() > 2 * kGraphAttributesMax) {
+    return wrong("says of too many fields how they are known");
+  }
   for (size_t i = 0; i < node.attributes.size(); ++i) {
     const auto& [key, value] = node.attributes[i];
     if (key.empty() || key.size() > kGraphNameMax || value.size() > kGraphValueMax) {
@@ -173,6 +176,7 @@ void GraphBuilder::join(Link link) {
 Status GraphBuilder::finish_nodes() {
   for (Node& node : nodes_) {
     std::sort(node.attributes.begin(), node.attributes.end());
+    std::sort(node.known_by.begin(), node.known_by.end());
     UNIRACK_TRY(check_node(node));
   }
   return ok_status();
