@@ -28,12 +28,16 @@ foreach(part unirack_perf_common unirack_topology)
   endif()
 endforeach()
 
-# A sanitized test is several times slower; the limit is per test case, set by the watchdog.
+# A sanitized test is several times slower; the limit is per test case, set by the watchdog. What a
+# scope leaves out is said where it is read.
 set(UNIRACK_TEST_TIMEOUT_S 30)
+set(UNIRACK_TEST_SCOPE usual)
 if(UNIRACK_SANITIZE)
   set(UNIRACK_TEST_TIMEOUT_S 120)
+  set(UNIRACK_TEST_SCOPE brief)
 endif()
 set(UNIRACK_TEST_ENVIRONMENT UNIRACK_TEST_TIMEOUT_S=${UNIRACK_TEST_TIMEOUT_S}
+  UNIRACK_TEST_SCOPE=${UNIRACK_TEST_SCOPE}
   ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
   UBSAN_OPTIONS=print_stacktrace=1
   TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
@@ -64,7 +68,7 @@ foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
   math(EXPR zero_based "${index} - 1")
   unirack_add_shard(mutants_${index} "*EveryMutant*" ${UNIRACK_TEST_SHARDS} ${zero_based}
     CONFIGURATIONS full)
-  set_property(TEST mutants_${index} APPEND PROPERTY ENVIRONMENT UNIRACK_TEST_FULL=1)
+  set_property(TEST mutants_${index} APPEND PROPERTY ENVIRONMENT UNIRACK_TEST_SCOPE=full)
   set_tests_properties(mutants_${index} PROPERTIES LABELS full)
 endforeach()
 # Under a sanitizer a time limit says nothing.
