@@ -6,9 +6,10 @@ usage() {
   cat <<'EOF'
 Usage: scripts/fuzz.sh [--seconds N] [--record FILE] [TARGET...]
 
-Fuzzes the targets (default: all of tests/fuzz/), as many at a time as there are cores. Builds them
-first when they are not built. Starts from tests/fuzz/corpus/TARGET/ and keeps what it learns in
-build/asan/corpus/TARGET/; an input that crashes is left in build/asan/crashes/ and named.
+Fuzzes the targets (default: all of tests/fuzz/, those whose code changed last first), as many at a
+time as there are cores. Builds them first when they are not built. Starts from
+tests/fuzz/corpus/TARGET/ and keeps what it learns in build/asan/corpus/TARGET/; an input that crashes
+is left in build/asan/crashes/ and named.
 
   --seconds N    wall-clock time for all targets together (default 240)
   --record FILE  where to write `passed fuzz.TARGET` and `failed fuzz.TARGET` lines
@@ -28,11 +29,21 @@ while (($# > 0)); do
   esac
 done
 
+# When the target, or what it includes, was committed last; 0 where git does not know.
+last_change_s() {
+  local target=$1 parts
+  mapfile -t parts < <(sed -n 's/^#include "\(.*\)\.h"$/\1.*/p' "$root/tests/fuzz/$target.cc")
+  git -C "$root" log -1 --format=%ct -- "tests/fuzz/$target.cc" "${parts[@]}" 2>/dev/null | grep . ||
+    echo 0
+}
+
 build=$root/build/asan
 if ((${#targets[@]} == 0)); then
-  for source in "$root"/tests/fuzz/*_fuzz.cc; do
-    [[ ! -e $source ]] || targets+=("$(basename "$source" .cc)")
-  done
+  mapfile -t targets < <(
+    for source in "$root"/tests/fuzz/*_fuzz.cc; do
+      target=$(basename "$source" .cc)
+      printf '%s %s\n' "$(last_change_s "$target")" "$target"
+    done | sort -rn | cut -d' ' -f2)
 fi
 ((${#targets[@]} > 0)) || fail "no fuzz targets in tests/fuzz"
 build_preset fuzz
