@@ -22,6 +22,9 @@ add_executable(unirack_tests ${UNIRACK_TEST_SOURCES} ${UNIRACK_TEST_SUPPORT})
 target_link_libraries(unirack_tests PRIVATE unirack_objects nlohmann_json::nlohmann_json
   GTest::gmock GTest::gtest)
 target_precompile_headers(unirack_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+# LEMON's maximum flow, beside which ours is tested.
+find_library(LEMON_LIBRARY lemon REQUIRED)
+target_link_libraries(unirack_tests PRIVATE ${LEMON_LIBRARY})
 foreach(part unirack_perf_common unirack_topology)
   if(TARGET ${part})
     target_link_libraries(unirack_tests PRIVATE ${part})

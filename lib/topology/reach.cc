@@ -2,33 +2,15 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "lib/topology/disjoint_sets.h"
+
 namespace unirack {
 
 namespace {
-
-// Disjoint sets of nodes; the lowest node stands for its set.
-class Sets {
- public:
-  explicit Sets(size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), 0u); }
-
-  NodeIndex find(NodeIndex node) {
-    while (parent_[node] != node) node = parent_[node] = parent_[parent_[node]];
-    return node;
-  }
-  void join(NodeIndex a, NodeIndex b) {
-    a = find(a);
-    b = find(b);
-    parent_[std::max(a, b)] = std::min(a, b);
-  }
-
- private:
-  std::vector<NodeIndex> parent_;
-};
 
 bool is_live(const Node& node) { return node.health != Health::down; }
 
@@ -39,7 +21,7 @@ bool is_member(const Graph& graph, NodeIndex node) {
 // Joins all nodes that have the same text, if they have any.
 class JoinByText {
  public:
-  explicit JoinByText(Sets& sets) : sets_(sets) {}
+  explicit JoinByText(DisjointSets& sets) : sets_(sets) {}
   void add(NodeIndex node, std::string_view text) {
     if (text.empty()) return;
     const auto [first, is_new] = first_.try_emplace(text, node);
@@ -47,7 +29,7 @@ class JoinByText {
   }
 
  private:
-  Sets& sets_;
+  DisjointSets& sets_;
   std::unordered_map<std::string_view, NodeIndex> first_;
 };
 
@@ -170,7 +152,7 @@ class DomainFinder {
   }
 
   const Graph& graph_;
-  Sets sets_;
+  DisjointSets sets_;
 };
 
 }  // namespace
