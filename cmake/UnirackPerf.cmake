@@ -28,6 +28,14 @@ foreach(source ${UNIRACK_PERF_SOURCES})
   install(TARGETS ${name} COMPONENT perf)
 endforeach()
 
+# The time of bounds, beside LEMON's maximum flow; not installed.
+find_library(LEMON_LIBRARY lemon)
+if(LEMON_LIBRARY)
+  add_executable(bound_bench perf/topo/bound_bench.cc)
+  target_link_libraries(bound_bench PRIVATE unirack_topology unirack_objects CLI11::CLI11
+    ${LEMON_LIBRARY})
+endif()
+
 # Each runs small, with ranks as threads and as processes; the data is checked.
 function(unirack_add_perf_test name program)
   add_test(NAME ${name} COMMAND ${program} ${ARGN})

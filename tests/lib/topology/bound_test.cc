@@ -5,8 +5,10 @@
 
 #include <string>
 
+#include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"
 #include "tests/support/graphs.h"
+#include "tests/support/test_data.h"
 
 namespace unirack {
 namespace {
@@ -122,6 +124,18 @@ INSTANTIATE_TEST_SUITE_P(
         // 16 / 3.75 links.
         Row{"torus:4x4,link=1", "", 15, 4, 16, 4, "GPU gpu0 (one of 16 alike) behind 4 GB/s"},
         Row{"hypercube:16,link=1", "", 15, 4, 16, 4, "GPU gpu0 (one of 16 alike) behind 4 GB/s"}));
+
+TEST(Bound, LiveFabricIsLimitedByTheGpusWithoutARail) {
+  const auto file = testing::read_test_data("topologies/ibnetdiscover/gb200-8-racks.out");
+  if (!file) GTEST_SKIP() << testing::kNoTestData;
+  const Result<Graph> graph = read_graph(*file, "ibnetdiscover", {});
+  ASSERT_TRUE(graph) << graph.error().detail;
+  ASSERT_EQ(graph->members().size(), 476u);
+  const Bound bound = Bounds(*graph).all_gather();
+  EXPECT_RATIONAL(bound.algbw, gb_per_s(476 * 900, 475));  // 901.8947
+  EXPECT_NE(bound.cut.words.find("(one of 10 alike) behind 900 GB/s"), std::string::npos)
+      << bound.cut.words;
+}
 
 struct FixedRow {
   const char* spec;
