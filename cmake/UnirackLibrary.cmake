@@ -1,12 +1,31 @@
 # The library. Every source is compiled once; the shared library, the static one and the tests
 # share the objects. Only symbols that begin with "unirack" leave the shared library.
-set(UNIRACK_DEPENDENCIES Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog hwy::hwy)
+set(UNIRACK_DEPENDENCIES Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog hwy::hwy
+  ${CMAKE_DL_LIBS})
+# hwloc tells cores and caches; discovery does without where it is missing. Linked by its plain name,
+# so that what is installed names no target that its users would have to define.
+set(UNIRACK_PC_HWLOC "")
+if(UNIRACK_HWLOC)
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(HWLOC QUIET hwloc>=2.0)
+  endif()
+  if(HWLOC_FOUND)
+    link_directories(${HWLOC_LIBRARY_DIRS})
+    list(APPEND UNIRACK_DEPENDENCIES hwloc)
+    set(UNIRACK_PC_HWLOC " hwloc")
+  endif()
+endif()
 
 file(GLOB_RECURSE UNIRACK_SOURCES CONFIGURE_DEPENDS
   lib/*.cc transports/*.cc collectives/*.cc kernels/*.cc)
 list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/[a-z]+/")  # see UnirackTopology.cmake
 add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
 target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
+if(HWLOC_FOUND)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/lib/topology/discover_hwloc.cc PROPERTIES
+    COMPILE_DEFINITIONS UNIRACK_HAVE_HWLOC INCLUDE_DIRECTORIES "${HWLOC_INCLUDE_DIRS}")
+endif()
 set_target_properties(unirack_objects PROPERTIES
   C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 

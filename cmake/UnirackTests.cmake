@@ -31,6 +31,14 @@ foreach(part unirack_perf_common unirack_topology)
   endif()
 endforeach()
 
+# Stand-ins for NVML, loaded at run time as the real one is; tests find them beside their binary.
+foreach(variant "" "_old")
+  add_library(fake_nvml${variant} MODULE EXCLUDE_FROM_ALL tests/support/fake_nvml/fake_nvml.cc)
+  target_link_libraries(fake_nvml${variant} PRIVATE unirack_options)
+  add_dependencies(unirack_tests fake_nvml${variant})
+endforeach()
+target_compile_definitions(fake_nvml_old PRIVATE UNIRACK_FAKE_NVML_OLD)
+
 # A sanitized test is several times slower; the limit is per test case, set by the watchdog. What a
 # scope leaves out is said where it is read.
 set(UNIRACK_TEST_TIMEOUT_S 30)
