@@ -80,7 +80,7 @@ foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
   unirack_add_shard(mutants_${index} "*EveryMutant*" ${UNIRACK_TEST_SHARDS} ${zero_based}
     CONFIGURATIONS full)
   set_property(TEST mutants_${index} APPEND PROPERTY ENVIRONMENT UNIRACK_TEST_SCOPE=full)
-  set_tests_properties(mutants_${index} PROPERTIES LABELS full)
+  set_tests_properties(mutants_${index} PROPERTIES LABELS full TIMEOUT 1800)
 endforeach()
 # Under a sanitizer a time limit says nothing.
 if(NOT UNIRACK_SANITIZE)
