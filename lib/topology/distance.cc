@@ -20,17 +20,48 @@ struct Step {
   uint64_t length;
 };
 
-// From each place where something passes.
+// Where something passes, from each place.
 class Roads {
  public:
   explicit Roads(uint32_t place_count) : steps_(place_count), distance_(place_count) {}
 
-  void add(uint32_t from, uint32_t to, uint64_t length) { steps_[from].push_back({to, length}); }
+  void add(uint32_t from, uint32_t to, uint64_t length) {
+    steps_[from].push_back({to, length});
+    longest_ = std::max(longest_, length);
+  }
 
-  // Dijkstra 1959. Distances from `start`; kFar: not reached.
+  // Distances from `start`; kFar: not reached.
   const std::vector<uint64_t>& distances_from(uint32_t start) {
     distance_.assign(distance_.size(), kFar);
     distance_[start] = 0;
+    if (longest_ <= 1) {
+      walk_by_layers(start);
+    } else {
+      walk_by_distance(start);
+    }
+    return distance_;
+  }
+
+ private:
+  // Lengths of 0 and 1 need no queue by distance.
+  void walk_by_layers(uint32_t start) {
+    layer_ = {start};
+    for (uint64_t distance = 0; !layer_.empty(); ++distance) {
+      for (size_t i = 0; i < layer_.size(); ++i) {
+        if (distance_[layer_[i]] < distance) continue;  // reached again without a step
+        for (const Step& step : steps_[layer_[i]]) {
+          if (distance + step.length >= distance_[step.to]) continue;
+          distance_[step.to] = distance + step.length;
+          (step.length == 0 ? layer_ : next_layer_).push_back(step.to);
+        }
+      }
+      layer_.swap(next_layer_);
+      next_layer_.clear();
+    }
+  }
+
+  // Dijkstra 1959.
+  void walk_by_distance(uint32_t start) {
     next_.push({0, start});
     while (!next_.empty()) {
       const auto [distance, place] = next_.top();
@@ -42,13 +73,14 @@ class Roads {
         next_.push({distance_[step.to], step.to});
       }
     }
-    return distance_;
   }
 
- private:
   using Entry = std::pair<uint64_t, uint32_t>;
   std::vector<std::vector<Step>> steps_;
   std::vector<uint64_t> distance_;
+  uint64_t longest_ = 0;
+  std::vector<uint32_t> layer_;
+  std::vector<uint32_t> next_layer_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> next_;
 };
 

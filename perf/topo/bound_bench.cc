@@ -14,6 +14,7 @@
 
 #include "lib/topology/bound.h"
 #include "lib/topology/cut_search.h"
+#include "lib/topology/flow/concurrent_flow.h"
 #include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"
 
@@ -133,6 +134,20 @@ void measure(const Graph& graph, const std::string& name, int runs, size_t lemon
              with_lemon && lemon_rate != bound.algbw ? " (LEMON DIFFERS)" : "");
 }
 
+// The exact all-to-all, which takes a linear program.
+void measure_flow(const Graph& graph, const std::string& name) {
+  const Bounds bounds(graph);
+  Result<AllToAllOptimum> optimum = AllToAllOptimum{};
+  const double ms = milliseconds([&] { optimum = solve_all_to_all(bounds.network()); });
+  if (!optimum) {
+    fmt::print("{:<44} {}\n", name, optimum.error().detail);
+    return;
+  }
+  fmt::print("{:<44} {:>6} {:>9} flows folded to {:>6} {:>9.1f} ms  {}, cuts and distances {}\n",
+             name, graph.members().size(), optimum->column_count, optimum->folded_column_count, ms,
+             rate_text(optimum->algbw), rate_text(bounds.all_to_all().algbw));
+}
+
 Result<Graph> fabric(const std::string& text) {
   const size_t end = std::min(text.find(';'), text.size());
   Result<Graph> graph = generate(text.substr(0, end));
@@ -164,17 +179,27 @@ int run(int argc, char** argv) {
   app.add_option("--runs", runs, "repetitions; LEMON runs once")->check(CLI::PositiveNumber);
   app.add_option("--lemon-max", lemon_max,
                  "GPUs above which LEMON is left out, as it takes minutes");
+  bool flow = false;
+  app.add_flag("--flow", flow, "solve the exact all-to-all instead");
   CLI11_PARSE(app, argc, argv);
   fmt::print("{:<44} {:>6} {:>7} {:>8} {:>8} {:>9} {:>11}  {}\n", "fabric", "GPUs", "links",
              "network", "gather", "all bounds", "LEMON", "all-gather");
   for (const std::string& file : files) {
     const Result<Graph> graph = read_graph_file(file, "", {});
     if (!graph) return report(graph.error());
+    if (flow) {
+      measure_flow(*graph, file);
+      continue;
+    }
     measure(*graph, file.substr(file.rfind('/') + 1), runs, lemon_max);
   }
   for (const std::string& spec : fabrics) {
     const Result<Graph> graph = fabric(spec);
     if (!graph) return report(graph.error());
+    if (flow) {
+      measure_flow(*graph, spec);
+      continue;
+    }
     measure(*graph, spec, runs, lemon_max);
   }
   return 0;
