@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "lib/topology/formats/ibnetdiscover.h"
+#include "lib/topology/formats/nccl_xml.h"
 #include "lib/topology/formats/unirack_json.h"
 
 namespace unirack {
@@ -19,6 +20,8 @@ constexpr auto kFormats = std::to_array<Format>({
      recognises_unirack_json, read_unirack_json, write_unirack_json},
     {"ibnetdiscover", "what ibnetdiscover prints of an InfiniBand fabric", recognises_ibnetdiscover,
      read_ibnetdiscover, nullptr},
+    {"nccl-xml", "NCCL's topology file, and RCCL's (NCCL_TOPO_FILE, NCCL_TOPO_DUMP_FILE)",
+     recognises_nccl_xml, read_nccl_xml, write_nccl_xml},
 });
 
 std::string names() {
