@@ -1,5 +1,5 @@
-// Feeds text to the reader of NCCL's topology files. What it accepts and may be written is read back
-// to as many GPUs and ports, and written again to the same text.
+// Feeds text to the reader of NCCL's topology files. What it accepts and may be written is read
+// back to as many GPUs and ports, and written again to the same text.
 #include <algorithm>
 #include <string_view>
 

@@ -1,5 +1,5 @@
-// Feeds text to the reader of our own topology files. What it accepts must be written, and read back
-// to an equal graph and an equal text.
+// Feeds text to the reader of our own topology files. What it accepts must be written, and read
+// back to an equal graph and an equal text.
 #include <string_view>
 
 #include "lib/topology/formats/unirack_json.h"
