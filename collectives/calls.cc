@@ -201,7 +201,8 @@ Result<std::unique_ptr<Communicator>> Communicator::split(int color, int key,
       UniqueId::parse(std::span(ids).subspan(leader * UniqueId::kBytes, UniqueId::kBytes)));
   Rank new_rank = 0;
   while (group[static_cast<size_t>(new_rank)].second != rank_) ++new_rank;
-  return create(id, new_rank, static_cast<int>(group.size()), config);
+  return create(id, new_rank, static_cast<int>(group.size()), config,
+                engine_->fabric().machine_view);
 }
 
 }  // namespace unirack

@@ -8,7 +8,7 @@ namespace unirack {
 
 namespace {
 
-constexpr uint8_t kCardVersion = 1;
+constexpr uint8_t kCardVersion = 2;
 constexpr size_t kTransportsMax = 16;
 constexpr size_t kFieldBytesMax = 4096;
 
@@ -39,7 +39,10 @@ std::vector<std::byte> encode_card(const Card& card) {
   Writer writer(bytes);
   writer.put<uint8_t>(kCardVersion);
   put_field(writer, bytes_of(card.home));
-  put_field(writer, bytes_of(card.host));
+  put_field(writer, bytes_of(card.place.machine));
+  put_field(writer, bytes_of(card.place.kernel));
+  put_field(writer, bytes_of(card.place.domain));
+  writer.put<uint64_t>(card.place.numa_nodes);
   writer.put<uint64_t>(card.window_bytes);
   writer.put<uint8_t>(static_cast<uint8_t>(card.transports.size()));
   for (const CardTransport& transport : card.transports) {
@@ -61,7 +64,10 @@ Result<Card> decode_card(std::span<const std::byte> bytes) {
   }
   Card card;
   card.home = UNIRACK_TRY(take_text(reader));
-  card.host = UNIRACK_TRY(take_text(reader));
+  card.place.machine = UNIRACK_TRY(take_text(reader));
+  card.place.kernel = UNIRACK_TRY(take_text(reader));
+  card.place.domain = UNIRACK_TRY(take_text(reader));
+  card.place.numa_nodes = UNIRACK_TRY(reader.take<uint64_t>());
   card.window_bytes = UNIRACK_TRY(reader.take<uint64_t>());
   const auto count = UNIRACK_TRY(reader.take<uint8_t>());
   if (count > kTransportsMax) return make_error(Code::corrupted, "a card of too many transports");

@@ -1,5 +1,5 @@
-// What a rank tells all others when it joins: where its transports are, how its inbox and scratch
-// are reached, and the settings on which all must agree.
+// What a rank tells all others when it joins: where it is, where its transports are, how its inbox
+// and scratch are reached, and the settings on which all must agree.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/topology/pool.h"
 
 namespace unirack {
 
@@ -21,7 +22,8 @@ struct CardTransport {
 
 struct Card {
   std::string home;  // ranks of one home stand together in sums (DESIGN.md, "One sum")
-  std::string host;  // machine, so that ranks can be counted against cores
+  // Whose kernel is the host id, so that ranks can be counted against cores.
+  RankPlace place;
   uint64_t window_bytes = 0;
   std::vector<CardTransport> transports;
 };

@@ -34,7 +34,8 @@ Communicator::Communicator(Rank rank, int rank_count, Config config)
     : rank_(rank), rank_count_(rank_count), config_(std::move(config)) {}
 
 Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, Rank rank,
-                                                           int rank_count, Config config) {
+                                                           int rank_count, Config config,
+                                                           std::vector<std::byte> machine_view) {
   if (rank_count < 1 || rank < 0 || rank >= rank_count) {
     return make_error(Code::invalid_argument, "rank " + std::to_string(rank) + " of " +
                                                   std::to_string(rank_count) +
@@ -49,6 +50,7 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   context.job_key = id.key().view();
   context.config = &self->config_;
   auto fabric = UNIRACK_TRY(Fabric::open(context));
+  fabric->machine_view = std::move(machine_view);
   Communicator* const borrowed = self.get();
   JoinRequest join;
   join.id = id;
@@ -76,8 +78,21 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   self->engine_ = UNIRACK_TRY(Engine::create(std::move(fabric), *self->control_, self->config_));
   self->serving_.store(self->engine_.get(), std::memory_order_release);
   // Nobody starts before every rank serves.
-  UNIRACK_TRY(self->control_->exchange({}, deadline));
+  UNIRACK_TRY(self->agree_on_graph(deadline));
   return self;
+}
+
+// Plans will follow from the graph; all have made it of the same views.
+Status Communicator::agree_on_graph(Deadline deadline) {
+  std::vector<std::byte> mine;
+  Writer(mine).put(engine_->topology().graph().hash());
+  const auto all = UNIRACK_TRY(control_->exchange(mine, deadline));
+  for (Rank peer = 0; peer < rank_count_; ++peer) {
+    if (all[static_cast<size_t>(peer)] == mine) continue;
+    return make_error(Code::mismatch,
+                      "rank " + std::to_string(peer) + " has made another graph of the pool", peer);
+  }
+  return ok_status();
 }
 
 Communicator::~Communicator() {

@@ -51,8 +51,10 @@ void keep_rendezvous(std::unique_ptr<Rendezvous> rendezvous);
 
 class Communicator {
  public:
+  // `machine_view`: of an earlier pool, so that the machine need not be discovered again.
   static Result<std::unique_ptr<Communicator>> create(const UniqueId& id, Rank rank, int rank_count,
-                                                      Config config);
+                                                      Config config,
+                                                      std::vector<std::byte> machine_view = {});
   ~Communicator();
 
   Rank rank() const { return rank_; }
@@ -84,6 +86,7 @@ class Communicator {
  private:
   Communicator(Rank rank, int rank_count, Config config);
 
+  Status agree_on_graph(Deadline deadline);
   Status check(const Call& call) const;
   Status check_overlap(const Call& call) const;
   Status copy_to_self(std::vector<Call>& calls);

@@ -6,6 +6,8 @@
 
 #include "collectives/executor.h"
 #include "collectives/record.h"
+#include "lib/control/messages.h"
+#include "lib/topology/pool.h"
 
 namespace unirack {
 
@@ -35,10 +37,12 @@ Status register_own(Fabric& fabric) {
 // where either end failed try the next one in the next round.
 class Connector {
  public:
-  Connector(Fabric& fabric, std::vector<Card> cards, ControlPlane& control, const Config& config,
-            Deadline deadline)
+  // `view` is sent to all, if it is not empty.
+  Connector(Fabric& fabric, std::vector<Card> cards, std::vector<std::byte> view,
+            ControlPlane& control, const Config& config, Deadline deadline)
       : fabric_(fabric),
         cards_(std::move(cards)),
+        view_(std::move(view)),
         control_(control),
         config_(config),
         deadline_(deadline) {}
@@ -61,6 +65,8 @@ class Connector {
 
   // By rank and rank, after run().
   const std::vector<std::vector<std::byte>>& rows() const { return rows_; }
+  // By rank, after run().
+  const std::vector<std::vector<std::byte>>& views() const { return views_; }
 
  private:
   const CardTransport* offer(size_t peer, size_t transport) const {
@@ -187,13 +193,11 @@ class Connector {
     for (size_t peer = 0; peer < done_.size(); ++peer) {
       row.push_back(static_cast<std::byte>(done_[peer] ? joined_by(peer) : kNotJoined));
     }
+    // The first time the view goes along: an exchange of its own would lengthen every join.
+    if (views_.empty()) row.insert(row.end(), view_.begin(), view_.end());
     rows_ = UNIRACK_TRY(control_.exchange(row, deadline_));
+    UNIRACK_TRY(take_views());
     bool all = true;
-    for (size_t a = 0; a < rows_.size(); ++a) {
-      if (rows_[a].size() != rows_.size()) {
-        return make_error(Code::corrupted, "a row of transports has the wrong length");
-      }
-    }
     const auto self = static_cast<size_t>(fabric_.rank);
     for (size_t a = 0; a < rows_.size(); ++a) {
       for (size_t b = 0; b < a; ++b) {
@@ -212,8 +216,23 @@ class Connector {
     return all;
   }
 
+  // Cuts what follows the rows from the first ones.
+  Status take_views() {
+    const bool is_first = views_.empty();
+    for (std::vector<std::byte>& row : rows_) {
+      if (row.size() < rows_.size() || (!is_first && row.size() > rows_.size())) {
+        return make_error(Code::corrupted, "a row of transports has the wrong length");
+      }
+      const auto end = row.begin() + static_cast<ptrdiff_t>(rows_.size());
+      if (is_first) views_.emplace_back(end, row.end());
+      row.erase(end, row.end());
+    }
+    return ok_status();
+  }
+
   Fabric& fabric_;
   std::vector<Card> cards_;
+  std::vector<std::byte> view_;
   ControlPlane& control_;
   const Config& config_;
   const Deadline deadline_;
@@ -221,12 +240,23 @@ class Connector {
   std::vector<bool> done_;
   std::vector<std::string> why_;
   std::vector<std::vector<std::byte>> rows_;
+  std::vector<std::vector<std::byte>> views_;
 };
 
+// Those of the others are empty.
+std::vector<std::byte> view_to_send(const Fabric& fabric, std::span<const RankPlace> places) {
+  if (speaker_of(places, fabric.rank) != fabric.rank) return {};
+  if (!fabric.machine_view.empty()) return fabric.machine_view;
+  const size_t row_bytes = places.size();
+  return row_bytes < kBlobBytesMax ? machine_view(kBlobBytesMax - row_bytes)
+                                   : std::vector<std::byte>();
+}
+
 Result<Topology> make_topology(const std::vector<Card>& cards,
-                               const std::vector<std::vector<std::byte>>& rows,
+                               const std::vector<std::vector<std::byte>>& rows, Graph graph,
                                const Config& config) {
   TopologySpec spec;
+  spec.graph = std::move(graph);
   spec.rank_count = static_cast<int>(cards.size());
   for (const Card& card : cards) spec.homes.push_back(card.home);
   for (size_t a = 0; a < cards.size(); ++a) {
@@ -278,7 +308,7 @@ Result<std::unique_ptr<Fabric>> Fabric::open(const TransportContext& context) {
 Card Fabric::card(const std::string& domain) const {
   Card card;
   card.home = home_of(domain);
-  card.host = host_id();
+  card.place = {machine_name(), host_id(), domain, own_numa_nodes()};
   card.window_bytes = window_bytes;
   for (size_t i = 0; i < transports.size(); ++i) {
     if (transports[i].transport == nullptr) continue;
@@ -294,9 +324,11 @@ Card Fabric::card(const std::string& domain) const {
 
 Status Fabric::connect(ControlPlane& control, const Config& config, Deadline deadline) {
   std::vector<Card> cards;
+  std::vector<RankPlace> places;
   for (Rank each = 0; each < rank_count; ++each) {
     cards.push_back(UNIRACK_TRY(decode_card(control.card(each))));
-    hosts.push_back(cards.back().host);
+    places.push_back(cards.back().place);
+    hosts.push_back(places.back().kernel);
     if (cards.back().window_bytes != window_bytes) {
       return make_error(Code::mismatch,
                         "rank " + std::to_string(each) + " has UNIRACK_SCRATCH_BYTES=" +
@@ -305,14 +337,19 @@ Status Fabric::connect(ControlPlane& control, const Config& config, Deadline dea
                         each);
     }
   }
-  Connector connector(*this, cards, control, config, deadline);
+  Connector connector(*this, cards, view_to_send(*this, places), control, config, deadline);
   UNIRACK_TRY(connector.run());
-  topology = UNIRACK_TRY(make_topology(cards, connector.rows(), config));
+  machine_view = connector.views()[static_cast<size_t>(speaker_of(places, rank))];
+  PoolGraph pool = UNIRACK_TRY(make_pool_graph(places, connector.views()));
+  contradictions = std::move(pool.contradictions);
+  topology = UNIRACK_TRY(make_topology(cards, connector.rows(), std::move(pool.graph), config));
   return ok_status();
 }
 
 std::string Fabric::describe() const {
   std::string text = topology.to_text();
+  text += "fabric: " + summary_of(topology.graph()) + "\n";
+  for (const std::string& each : contradictions) text += "views differ: " + each + "\n";
   for (size_t i = 0; i < transports.size(); ++i) {
     if (transports[i].transport != nullptr) continue;
     text += "transport " + std::string(transport_table()[i].name) +

@@ -37,6 +37,10 @@ struct Fabric {
   std::vector<std::unique_ptr<Registration>> registrations;  // inbox, scratch a transport
   std::vector<PeerLink> links;                               // by rank
   std::vector<std::string> hosts;                            // by rank
+  // What the rank that speaks for this machine sees of it (lib/topology/pool.h). If it is known
+  // before connect(), as from an earlier pool, it is not discovered again.
+  std::vector<std::byte> machine_view;
+  std::vector<std::string> contradictions;  // between views of the machines
   Topology topology = Topology::of_domains({1});
 
   static Result<std::unique_ptr<Fabric>> open(const TransportContext& context);

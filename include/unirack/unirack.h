@@ -235,7 +235,8 @@ unirackResult_t unirackWait(unirackWork_t* work);
 /* The plan that the last operation of this communicator ran: algorithm, transport, tiles, cost in
  * steps. Valid until the thread's next call. */
 const char* unirackExplain(unirackComm_t comm);
-/* Who is in the pool and which transport joins whom, as text for people. */
+/* Who is in the pool, which transport joins whom and what the machines consist of, as text for
+ * people. */
 const char* unirackDescribe(unirackComm_t comm);
 
 #if defined(__GNUC__)

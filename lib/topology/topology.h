@@ -2,7 +2,8 @@
 //
 // Ranks that all reach each other by load/store form a domain; domains are joined by rails. The sum
 // shape is the ordered partition of the ranks that float sums follow (DESIGN.md, "One sum"); it
-// depends on homes, or is pinned, and never on the transports in use.
+// depends on homes, or is pinned, and never on the transports in use. What the machines consist of
+// is the graph (graph.h).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/topology/graph.h"
 
 namespace unirack {
 
@@ -29,6 +31,7 @@ struct TopologySpec {
   std::vector<uint8_t> load_store;  // rank_count * rank_count, symmetric
   std::vector<uint32_t> sum_group_sizes;  // pinned sizes of consecutive groups; empty: by home
   uint32_t rail_count = 1;
+  Graph graph;  // what its machines consist of; empty where nobody looked
 };
 
 class Topology {
@@ -43,7 +46,9 @@ class Topology {
   int domain_of(Rank rank) const { return domain_of_[static_cast<size_t>(rank)]; }
   const std::vector<std::vector<Rank>>& sum_groups() const { return sum_groups_; }
   RankLink link(Rank from, Rank to) const;
-  // Equal on ranks that see the same pool.
+  // The machines and what joins them, with a rank node for every rank. It has a hash of its own.
+  const Graph& graph() const { return spec_.graph; }
+  // Equal on ranks that see the same pool; of the facts above, which plans follow.
   uint64_t hash() const { return hash_; }
   // A few lines for people: domains, their ranks, what joins them.
   std::string to_text() const;

@@ -8,7 +8,7 @@ namespace {
 Card sample() {
   Card card;
   card.home = "domain:rack 1";
-  card.host = "0123";
+  card.place = {"box1", "0123", "rack 1", 5};
   card.window_bytes = 1 << 20;
   card.transports.push_back({"tcp", {std::byte{1}, std::byte{2}}, {}, {std::byte{3}}});
   return card;
@@ -18,6 +18,10 @@ TEST(Card, DecodesWhatWasEncoded) {
   const auto decoded = decode_card(encode_card(sample()));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->home, "domain:rack 1");
+  EXPECT_EQ(decoded->place.machine, "box1");
+  EXPECT_EQ(decoded->place.kernel, "0123");
+  EXPECT_EQ(decoded->place.domain, "rack 1");
+  EXPECT_EQ(decoded->place.numa_nodes, 5u);
   EXPECT_EQ(decoded->window_bytes, uint64_t{1} << 20);
   ASSERT_EQ(decoded->transports.size(), 1U);
   EXPECT_EQ(decoded->transports[0].name, "tcp");
