@@ -16,6 +16,12 @@ std::string_view host_of(const Node& nic) {
   return std::string_view(nic.name).substr(0, nic.name.find("/nic/"));
 }
 
+std::string_view name_in_host(const Node& nic) {
+  const std::string_view name = nic.name;
+  const size_t at = name.find("/nic/");
+  return at == std::string_view::npos ? name : name.substr(at);
+}
+
 class RailFinder {
  public:
   explicit RailFinder(const Graph& graph) : graph_(graph) {
@@ -80,14 +86,32 @@ class RailFinder {
     return rail;
   }
 
+  // Machines with more NICs first: one that lacks some takes the places that its names have there.
   void find_places() {
-    std::map<std::string_view, Nodes> hosts;
-    for (const auto& [nic, leaves] : leaves_of_) hosts[host_of(graph_.node(nic))].push_back(nic);
-    for (auto& [host, nics] : hosts) {
+    std::map<std::string_view, Nodes> by_host;
+    for (const auto& [nic, leaves] : leaves_of_) by_host[host_of(graph_.node(nic))].push_back(nic);
+    std::vector<Nodes> hosts;
+    for (auto& [host, nics] : by_host) {
       std::sort(nics.begin(), nics.end(), [&](NodeIndex a, NodeIndex b) {
         return natural_less(graph_.node(a).name, graph_.node(b).name);
       });
-      for (size_t i = 0; i < nics.size(); ++i) place_of_[nics[i]] = static_cast<int32_t>(i);
+      hosts.push_back(std::move(nics));
+    }
+    std::stable_sort(hosts.begin(), hosts.end(),
+                     [](const Nodes& a, const Nodes& b) { return a.size() > b.size(); });
+    std::map<std::string_view, int32_t> known;
+    for (const Nodes& nics : hosts) {
+      std::set<int32_t> places;
+      for (const NodeIndex nic : nics) {
+        const auto at = known.find(name_in_host(graph_.node(nic)));
+        if (at != known.end()) places.insert(at->second);
+      }
+      const bool all_known = places.size() == nics.size();
+      for (size_t i = 0; i < nics.size(); ++i) {
+        const auto name = name_in_host(graph_.node(nics[i]));
+        place_of_[nics[i]] = all_known ? known.at(name) : static_cast<int32_t>(i);
+        known.try_emplace(name, place_of_[nics[i]]);
+      }
     }
   }
 
@@ -139,9 +163,10 @@ class RailFinder {
   std::vector<Rail> collect() const {
     std::map<int32_t, std::pair<Nodes, std::set<NodeIndex>>> found;
     for (const auto& [nic, rail] : rail_of_) {
-      auto& [nics, leaves] = found[rail];
-      nics.push_back(nic);
-      leaves.insert(leaves_of_.at(nic).begin(), leaves_of_.at(nic).end());
+      found[rail].first.push_back(nic);
+      for (const NodeIndex leaf : leaves_of_.at(nic)) {
+        if (graph_.node(leaf).rail < 0) found[rail].second.insert(leaf);
+      }
     }
     for (NodeIndex node = 0; node < graph_.nodes().size(); ++node) {
       const Node& leaf = graph_.node(node);

@@ -29,7 +29,8 @@ struct Rail {
 
 // By index. NICs are of one rail by Node::rail where any NIC or leaf has one (a NIC without shares
 // its leaf's), else if they share leaves of which none holds two NICs of a host, else by their
-// place among the NICs of their host. A leaf may be in several rails.
+// place among the NICs of their host. A leaf that says its rail is of that one, whatever is plugged
+// into it; another may be in several.
 std::vector<Rail> find_rails(const Graph& graph);
 
 }  // namespace unirack

@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
+#include "lib/topology/formats/formats.h"
 #include "tests/support/graphs.h"
+#include "tests/support/test_data.h"
 
 namespace unirack {
 namespace {
@@ -184,6 +188,29 @@ TEST(RailsTest, ByLeafEvenWhereANicIsMissing) {
                   "h5/nic/mlx5_11 / pod0/leaf2 pod1/leaf2"));
 }
 
+// Without its leaf, no machine of a pod has a NIC of rail 1: those behind keep their places.
+TEST(RailsTest, AMissingLeafDoesNotShiftTheOthers) {
+  GraphBuilder builder;
+  for (int host = 0; host < 4; ++host) {
+    const std::string name = "h" + std::to_string(host);
+    for (int rail = 0; rail < 3; ++rail) {
+      if (host < 2 && rail == 1) continue;
+      const NodeIndex nic =
+          add(builder, NodeKind::nic, name + "/nic/mlx5_" + std::to_string(rail), name);
+      const auto leaf = builder.find_or_add(
+          {.kind = NodeKind::leaf,
+           .name = "pod" + std::to_string(host / 2) + "/leaf" + std::to_string(rail)});
+      builder.join({.from = nic, .to = *leaf, .kind = LinkKind::infiniband});
+    }
+  }
+  EXPECT_THAT(rails_of(build(std::move(builder))),
+              ElementsAre("0: h0/nic/mlx5_0 h1/nic/mlx5_0 h2/nic/mlx5_0 h3/nic/mlx5_0 / pod0/leaf0 "
+                          "pod1/leaf0",
+                          "1: h2/nic/mlx5_1 h3/nic/mlx5_1 / pod1/leaf1",
+                          "2: h0/nic/mlx5_2 h1/nic/mlx5_2 h2/nic/mlx5_2 h3/nic/mlx5_2 / pod0/leaf2 "
+                          "pod1/leaf2"));
+}
+
 TEST(RailsTest, ByPlaceWhereALeafTakesAllOfAHost) {
   const Graph graph = build(boxes({.boxes = 2, .gpus = 2, .rails = false}));
   EXPECT_THAT(rails_of(graph), ElementsAre("0: h0/nic/mlx5_0 h1/nic/mlx5_0 / leaf0 leaf1",
@@ -198,6 +225,47 @@ TEST(RailsTest, ByPlaceWhereThereAreNoLeaves) {
   EXPECT_THAT(rails_of(build(std::move(builder))),
               ElementsAre("0: a/nic/eth9 b/nic/eth0 lone /", "1: a/nic/eth10 /"));
   EXPECT_THAT(find_rails(build(GraphBuilder())), IsEmpty());
+}
+
+// A NIC in the wrong leaf does not make the leaf one of two rails.
+TEST(RailsTest, ALeafKeepsTheRailItSays) {
+  GraphBuilder builder = boxes({.boxes = 2, .gpus = 2, .say_rails = true});
+  for (Link& link : builder.links()) {
+    if (link.from == *builder.find("h0/nic/mlx5_0") && link.to == *builder.find("leaf0")) {
+      link.to = *builder.find("leaf1");
+    }
+  }
+  EXPECT_THAT(rails_of(build(std::move(builder))),
+              ElementsAre("0: h0/nic/mlx5_0 h1/nic/mlx5_0 / leaf0",
+                          "1: h0/nic/mlx5_1 h1/nic/mlx5_1 / leaf1"));
+}
+
+// Eight racks of 40 to 72 GPUs, 31 leaves of four rails: one is missing, and one machine has two of
+// its cables crossed.
+TEST(RailsTest, ALiveFabricHasTheRailsItsNamesSay) {
+  const auto text = testing::read_test_data("topologies/ibnetdiscover/gb200-8-racks.out");
+  if (!text) GTEST_SKIP() << testing::kNoTestData;
+  const auto live = read_graph(*text, "ibnetdiscover", {});
+  ASSERT_TRUE(live) << live.error().detail;
+  std::vector<size_t> sizes;
+  for (const Domain& domain : find_domains(*live)) sizes.push_back(domain.members.size());
+  std::sort(sizes.begin(), sizes.end());
+  EXPECT_THAT(sizes, ElementsAre(40, 44, 56, 60, 64, 68, 72, 72));
+
+  const auto said = find_rails(*live);
+  ASSERT_EQ(said.size(), 4u);
+  // The names of leaves say it; without them, who is plugged in where tells as much.
+  GraphBuilder builder(*live);
+  for (NodeIndex i = 0; i < builder.node_count(); ++i) builder.node(i).rail = -1;
+  const auto inferred = find_rails(build(std::move(builder)));
+  ASSERT_EQ(inferred.size(), 4u);
+  size_t leaves = 0;
+  for (size_t rail = 0; rail < 4; ++rail) {
+    EXPECT_EQ(inferred[rail].leaves, said[rail].leaves) << rail;
+    EXPECT_EQ(inferred[rail].nics.size(), said[rail].nics.size()) << rail;
+    leaves += said[rail].leaves.size();
+  }
+  EXPECT_EQ(leaves, 31u);
 }
 
 }  // namespace
