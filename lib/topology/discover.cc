@@ -32,6 +32,7 @@ Result<Discovery> discover(const DiscoverOptions& options) {
   read_numa(sysfs, facts);
   read_pci(sysfs, facts);
   read_nics(sysfs, facts);
+  read_kfd(sysfs, facts);
   if (options.use_hwloc) read_hwloc(sysfs, facts);
   // The driver of this machine knows nothing of an archived one.
   if (options.use_nvml && (sysfs.is_this_machine() || !options.nvml_library.empty())) {

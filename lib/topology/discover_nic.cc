@@ -62,6 +62,14 @@ void add_attribute(NicFacts& nic, const char* key, const std::optional<std::stri
   if (value) nic.attributes.emplace_back(key, *value);
 }
 
+// "a088:c203:0012:3456" as a number, as other tools write it.
+std::optional<std::string> read_guid(Sysfs& sysfs, const std::string& path) {
+  auto text = sysfs.read(path);
+  if (!text) return std::nullopt;
+  std::erase(*text, ':');
+  return "0x" + *text;
+}
+
 // The first identifier of the port that is not all zeros, by which its subnet knows it.
 std::optional<std::string> read_gid(Sysfs& sysfs, const std::string& port) {
   auto gid = sysfs.read(port + "/gids/0");
@@ -87,8 +95,8 @@ NicFacts read_port(Sysfs& sysfs, const std::string& device, const std::string& p
   const std::string rate = sysfs.read(port_folder + "/rate").value_or("");
   if (nic.up) nic.bandwidth = infiniband_bandwidth(rate).value_or(0);
   if (!rate.empty()) nic.attributes.emplace_back("rate", rate);
-  add_attribute(nic, "guid", sysfs.read(folder + "/node_guid"));
-  add_attribute(nic, "card", sysfs.read(folder + "/sys_image_guid"));
+  add_attribute(nic, "guid", read_guid(sysfs, folder + "/node_guid"));
+  add_attribute(nic, "card", read_guid(sysfs, folder + "/sys_image_guid"));
   add_attribute(nic, "model", sysfs.read(folder + "/hca_type"));
   add_attribute(nic, "firmware", sysfs.read(folder + "/fw_ver"));
   add_attribute(nic, "gid", read_gid(sysfs, port_folder));

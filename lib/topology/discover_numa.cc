@@ -113,6 +113,7 @@ void read_numa(Sysfs& sysfs, MachineFacts& facts) {
     NumaFacts node;
     node.index = static_cast<int32_t>(*index);
     node.cpus = sysfs.read(folder + "/cpulist").value_or("");
+    node.cpu_map = sysfs.read(folder + "/cpumap").value_or("");
     node.cpu_count = count_cpu_list(node.cpus);
     if (node.cpu_count == 0) {
       ++memory_only;

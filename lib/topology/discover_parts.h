@@ -15,6 +15,8 @@ void read_numa(Sysfs& sysfs, MachineFacts& facts);
 void read_pci(Sysfs& sysfs, MachineFacts& facts);
 // Ports of RDMA devices and network interfaces that have a PCI device.
 void read_nics(Sysfs& sysfs, MachineFacts& facts);
+// AMD's GPUs and their xGMI links.
+void read_kfd(Sysfs& sysfs, MachineFacts& facts);
 // Cores, caches and packages, with hwloc; a note if the build has none. hwloc reads this machine,
 // or the tree that the environment variable HWLOC_FSROOT named when the program started.
 void read_hwloc(const Sysfs& sysfs, MachineFacts& facts);

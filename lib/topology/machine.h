@@ -17,7 +17,8 @@ namespace unirack {
 
 struct NumaFacts {
   int32_t index = 0;
-  std::string cpus;  // "0-27,56-83"
+  std::string cpus;     // "0-27,56-83"
+  std::string cpu_map;  // the same as the kernel's mask, "ff,ffffffff"
   uint32_t cpu_count = 0;
   uint32_t core_count = 0;
   uint64_t memory_bytes = 0;
@@ -94,6 +95,18 @@ struct GpuFacts {
   std::vector<std::pair<uint32_t, std::string>> blocked_peers;
 };
 
+struct XgmiFacts {
+  std::string bus_id;  // of the other GPU
+  uint32_t count = 1;
+  uint64_t bandwidth = 0;  // bytes/s of one; 0: not known
+};
+
+struct AmdGpuFacts {
+  std::string bus_id;
+  std::string architecture;  // "gfx942"
+  std::vector<XgmiFacts> links;
+};
+
 struct MachineFacts {
   std::string host;
   CpuFacts cpu;
@@ -102,8 +115,9 @@ struct MachineFacts {
   std::vector<NicFacts> nics;
   bool has_nvml = false;
   std::string driver_version;
-  std::vector<GpuFacts> gpus;      // by NVML, its order
-  std::vector<std::string> notes;  // what could not be read, and why
+  std::vector<GpuFacts> gpus;         // by NVML, its order
+  std::vector<AmdGpuFacts> amd_gpus;  // by their driver, its order
+  std::vector<std::string> notes;     // what could not be read, and why
 
   const PciFacts* find_pci(const std::string& bus_id) const {
     for (const PciFacts& device : pci) {

@@ -13,6 +13,8 @@ namespace {
 
 // What bridges of virtual machines say, whatever is below them.
 constexpr PcieRate kVirtual{2.5, 1};
+constexpr uint16_t kNvidia = 0x10de;
+constexpr uint16_t kAmd = 0x1002;
 
 uint64_t bandwidth_of(const PcieRate& rate) {
   return rate.known() ? pcie_bandwidth(rate.gigatransfers, rate.lanes) : 0;
@@ -20,6 +22,20 @@ uint64_t bandwidth_of(const PcieRate& rate) {
 
 std::string to_text(const PcieRate& rate) {
   return rate.known() ? fmt::format("{} GT/s x{}", rate.gigatransfers, rate.lanes) : "unknown";
+}
+
+void set_pci_attributes(const PciFacts& device, const PcieLink& link, Node& node) {
+  node.set_attribute("pci", device.bus_id);
+  if (device.vendor != 0) {
+    node.set_attribute("class", fmt::format("0x{:06x}", device.class_code));
+    node.set_attribute("vendor", fmt::format("0x{:04x}", device.vendor));
+    node.set_attribute("device", fmt::format("0x{:04x}", device.device));
+  }
+  if (!link.trained.known()) return;
+  node.set_attribute("link_speed", fmt::format("{:.1f} GT/s PCIe", link.trained.gigatransfers));
+  node.set_attribute("link_width", std::to_string(link.trained.lanes));
+  node.set_attribute("pcie",
+                     fmt::format("{}, possible {}", to_text(link.trained), to_text(link.possible)));
 }
 
 class MachineGraph {
@@ -32,6 +48,7 @@ class MachineGraph {
     UNIRACK_TRY(add_gpus());
     UNIRACK_TRY(add_nics());
     UNIRACK_TRY(add_nvlinks());
+    add_xgmi();
     judge_bridges();
     return std::move(builder_).build(fmt::format("discovery of {}", facts_.host));
   }
@@ -82,6 +99,13 @@ class MachineGraph {
       set("memory_bytes", number(numa.memory_bytes));
       set("caches", numa.caches);
       set("model", facts_.cpu.name);
+      set("affinity", numa.cpu_map);
+      set("arch", facts_.cpu.architecture);
+      set("vendor", facts_.cpu.vendor);
+      if (!facts_.cpu.vendor.empty()) {
+        node.set_attribute("familyid", std::to_string(facts_.cpu.family));
+        node.set_attribute("modelid", std::to_string(facts_.cpu.model));
+      }
       if (numa.package >= 0) set("package", std::to_string(numa.package));
       cpus_[numa.index] = UNIRACK_TRY(builder_.add(std::move(node)));
     }
@@ -102,23 +126,56 @@ class MachineGraph {
 
   // By driver where it speaks: GPUs that it does not offer cannot be used here.
   Status add_gpus() {
-    size_t on_bus = 0;
+    size_t nvidia = 0;
+    size_t not_offered = 0;
     uint32_t index = 0;
     for (const PciFacts& device : facts_.pci) {
       if (device.kind != PciKind::gpu || !device.physical_function.empty()) continue;
-      if (device.vendor == 0x10de) ++on_bus;
-      if (facts_.has_nvml && device.vendor == 0x10de) continue;
+      if (device.vendor == kNvidia) ++nvidia;
+      if (facts_.has_nvml && device.vendor == kNvidia) continue;
+      const AmdGpuFacts* amd = find_amd(device.bus_id);
+      if (device.vendor == kAmd && !facts_.amd_gpus.empty() && amd == nullptr) {
+        ++not_offered;
+        continue;
+      }
       Node node = make(NodeKind::gpu, fmt::format("gpu{}", index++), Provenance::sysfs);
       node.set_attribute("model", fmt::format("{:04x}:{:04x}", device.vendor, device.device));
-      UNIRACK_TRY(add_device(std::move(node), device.bus_id));
+      if (amd != nullptr && !amd->architecture.empty()) {
+        node.set_attribute("gcn", amd->architecture);
+      }
+      gpus_[device.bus_id] = UNIRACK_TRY(add_device(std::move(node), device.bus_id));
     }
-    if (!facts_.has_nvml) return ok_status();
     for (const GpuFacts& gpu : facts_.gpus) UNIRACK_TRY(add_gpu(gpu, index));
-    if (on_bus > facts_.gpus.size()) {
-      notes_.push_back(fmt::format("{} of {} NVIDIA GPUs on the bus are not offered by the driver",
-                                   on_bus - facts_.gpus.size(), on_bus));
+    if (facts_.has_nvml && nvidia > facts_.gpus.size()) not_offered += nvidia - facts_.gpus.size();
+    if (not_offered > 0) {
+      notes_.push_back(
+          fmt::format("{} GPUs on the bus are not offered by their driver", not_offered));
     }
     return ok_status();
+  }
+
+  const AmdGpuFacts* find_amd(const std::string& bus_id) const {
+    for (const AmdGpuFacts& gpu : facts_.amd_gpus) {
+      if (gpu.bus_id == bus_id) return &gpu;
+    }
+    return nullptr;
+  }
+
+  // Each end reports its own direction.
+  void add_xgmi() {
+    for (const AmdGpuFacts& gpu : facts_.amd_gpus) {
+      for (const XgmiFacts& link : gpu.links) {
+        if (!gpus_.contains(gpu.bus_id) || !gpus_.contains(link.bus_id)) continue;
+        Link arc;
+        arc.from = gpus_[gpu.bus_id];
+        arc.to = gpus_[link.bus_id];
+        arc.kind = LinkKind::xgmi;
+        arc.bandwidth = link.bandwidth;
+        arc.count = link.count;
+        arc.provenance = Provenance::sysfs;
+        builder_.connect(arc);
+      }
+    }
   }
 
   Status add_gpu(const GpuFacts& gpu, uint32_t first_index) {
@@ -253,10 +310,7 @@ class MachineGraph {
           link = combine_ends(device->link, port->link);
         }
       }
-      if (link.trained.known()) {
-        node.set_attribute(
-            "pcie", fmt::format("{}, possible {}", to_text(link.trained), to_text(link.possible)));
-      }
+      set_pci_attributes(*device, link, node);
     }
     // One function with two ports is two nodes, and one link that they share; each gets it all.
     const NodeIndex at = UNIRACK_TRY(builder_.add(std::move(node)));
@@ -305,13 +359,9 @@ class MachineGraph {
       node.set_attribute("pci", id);
       Bridge bridge;
       if (facts != nullptr) {
-        node.set_attribute("model", fmt::format("{:04x}:{:04x}", facts->vendor, facts->device));
         const PciFacts* port = facts_.find_pci(device->bridges[i - 1]);
         bridge.link = port == nullptr ? facts->link : combine_ends(facts->link, port->link);
-        if (bridge.link.trained.known()) {
-          node.set_attribute("pcie", fmt::format("{}, possible {}", to_text(bridge.link.trained),
-                                                 to_text(bridge.link.possible)));
-        }
+        set_pci_attributes(*facts, bridge.link, node);
       }
       bridge.node = UNIRACK_TRY(builder_.add(std::move(node)));
       bridge.up = builder_.links().size();

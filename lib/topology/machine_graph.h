@@ -3,6 +3,7 @@
 // GPUs and NICs hang from PCIe switches, these from NUMA nodes, which are joined pairwise. Bridges
 // that carry one device (root ports) are not nodes. A bridge that claims to be slower than a device
 // below it, and not because it was trained down, is virtual or lies: its speed is not known.
+// Attributes that NCCL's topology files have too are named and written as there.
 #pragma once
 
 #include <string>

@@ -43,7 +43,7 @@ TEST(DiscoverNic, InfinibandPort) {
   EXPECT_TRUE(nic.up);
   EXPECT_EQ(nic.state, "ACTIVE");
   EXPECT_EQ(nic.bandwidth, 50'000'000'000u);
-  EXPECT_THAT(nic.attributes, Contains(Pair("guid", "a088:c203:0012:3456")));
+  EXPECT_THAT(nic.attributes, Contains(Pair("guid", "0xa088c20300123456")));
   EXPECT_THAT(nic.attributes, Contains(Pair("model", "MT4129")));
   EXPECT_THAT(nic.attributes, Contains(Pair("interface", "ib0")));
   EXPECT_THAT(nic.attributes, Contains(Pair("lid", "0x12")));
@@ -65,7 +65,7 @@ TEST(DiscoverNic, PortsOfOneCardShareItsGuid) {
   EXPECT_EQ(facts.nics[1].state, "DOWN");
   EXPECT_EQ(facts.nics[1].bandwidth, 0u);
   for (const NicFacts& nic : facts.nics) {
-    EXPECT_THAT(nic.attributes, Contains(Pair("card", "a088:c203:0012:3456")));
+    EXPECT_THAT(nic.attributes, Contains(Pair("card", "0xa088c20300123456")));
   }
 }
 

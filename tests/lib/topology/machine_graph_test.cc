@@ -46,6 +46,7 @@ MachineFacts machine() {
     numa.index = i;
     numa.package = i;
     numa.cpus = "0-3";
+    numa.cpu_map = "f";
   }
   const std::string root = "0000:80:01.0";
   const std::string up = "0000:81:00.0";
@@ -120,6 +121,16 @@ TEST(MachineGraph, SwitchesAreNodesAndRootPortsAreNot) {
   EXPECT_EQ(node.attribute("speed_mbps"), "400000");
   EXPECT_EQ(node.attribute("pcie"), "16 GT/s x16, possible 32 GT/s x16");
   EXPECT_EQ(node.host, "h");
+  // As NCCL writes them.
+  EXPECT_EQ(node.attribute("link_speed"), "16.0 GT/s PCIe");
+  EXPECT_EQ(node.attribute("link_width"), "16");
+  EXPECT_EQ(node.attribute("vendor"), "0x10de");
+  const Node& cpu = built.graph.node(*built.graph.find("h/cpu1"));
+  EXPECT_EQ(cpu.attribute("arch"), "x86_64");
+  EXPECT_EQ(cpu.attribute("vendor"), "GenuineIntel");
+  EXPECT_EQ(cpu.attribute("familyid"), "6");
+  EXPECT_EQ(cpu.attribute("modelid"), "143");
+  EXPECT_EQ(cpu.attribute("affinity"), "f");
 }
 
 // As bridges of QEMU do, whatever is plugged in below them.
@@ -254,7 +265,7 @@ TEST(MachineGraph, GpusThatTheDriverDoesNotOfferAreNotMembers) {
   facts.gpus = {gpu(0, "0000:93:00.0")};
   const Built built = build(facts);
   EXPECT_EQ(built.graph.members().size(), 1u);
-  EXPECT_THAT(built.notes, ElementsAre(HasSubstr("1 of 2 NVIDIA GPUs on the bus")));
+  EXPECT_THAT(built.notes, ElementsAre(HasSubstr("1 GPUs on the bus are not offered")));
 }
 
 }  // namespace
