@@ -11,6 +11,7 @@
 
 #include "lib/topology/formats/names.h"
 #include "lib/topology/formats/text_reader.h"
+#include "lib/topology/natural_order.h"
 
 namespace unirack {
 

@@ -238,6 +238,12 @@ Result<JsonFile> JsonFile::parse(std::string_view text) {
   return file;
 }
 
+JsonFile JsonFile::of(JsonValue root) {
+  JsonFile file;
+  file.root_ = std::move(root);
+  return file;
+}
+
 Error JsonFile::error(const JsonValue& value, std::string_view why) const {
   std::string path;
   find_path(root_, value, path);

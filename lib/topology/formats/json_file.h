@@ -42,6 +42,8 @@ struct JsonValue {
 class JsonFile {
  public:
   static Result<JsonFile> parse(std::string_view text);
+  // Of values from another text, such as YAML.
+  static JsonFile of(JsonValue root);
 
   const JsonValue& root() const { return root_; }
   // "line 12, nodes[3].kind: why"; `value` is one of this file's.

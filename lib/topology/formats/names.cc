@@ -1,7 +1,5 @@
 #include "lib/topology/formats/names.h"
 
-#include <algorithm>
-
 namespace unirack {
 
 namespace {
@@ -12,38 +10,7 @@ constexpr std::string_view kMore = "; and more";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Takes the number at the front off, without its leading zeros.
-std::string_view take_digits(std::string_view& text) {
-  const size_t end = std::min(text.find_first_not_of(kDigits), text.size());
-  std::string_view digits = text.substr(0, end);
-  text.remove_prefix(end);
-  digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
-  return digits;
-}
-
-// Below, equal or above 0 as numbers and letters decide; zeros in front do not.
-int compare_natural(std::string_view a, std::string_view b) {
-  while (!a.empty() && !b.empty()) {
-    if (is_digit(a.front()) && is_digit(b.front())) {
-      const std::string_view left = take_digits(a);
-      const std::string_view right = take_digits(b);
-      if (left.size() != right.size()) return left.size() < right.size() ? -1 : 1;
-      if (const int order = left.compare(right); order != 0) return order;
-      continue;
-    }
-    if (a.front() != b.front()) return a.front() < b.front() ? -1 : 1;
-    a.remove_prefix(1);
-    b.remove_prefix(1);
-  }
-  return a.empty() ? (b.empty() ? 0 : -1) : 1;
-}
-
 }  // namespace
-
-bool natural_less(std::string_view a, std::string_view b) {
-  const int order = compare_natural(a, b);
-  return order != 0 ? order < 0 : a < b;
-}
 
 std::string name_shape(std::string_view name) {
   std::string shape;

@@ -1,4 +1,5 @@
-// Names as people give them to machines: compared by the numbers in them, and by their pattern.
+// Names as people give them to machines: the pattern behind them, and what is
+// odd about them.
 // Pure; callable from any thread.
 #pragma once
 
@@ -8,9 +9,6 @@
 #include "lib/topology/graph.h"
 
 namespace unirack {
-
-// "node2" before "node10"; a total order.
-bool natural_less(std::string_view a, std::string_view b);
 
 // All runs of digits as '#': "a05-c1" and "a06-c12" are both "a#-c#".
 std::string name_shape(std::string_view name);

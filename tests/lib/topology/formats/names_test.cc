@@ -5,18 +5,6 @@
 namespace unirack {
 namespace {
 
-TEST(TopologyNames, NumbersAreCompared) {
-  EXPECT_TRUE(natural_less("node2", "node10"));
-  EXPECT_FALSE(natural_less("node10", "node2"));
-  EXPECT_TRUE(natural_less("a05-c18", "a06-c01"));
-  EXPECT_TRUE(natural_less("mlx5_4", "mlx5_10"));
-  EXPECT_TRUE(natural_less("node", "node1"));
-  EXPECT_FALSE(natural_less("node", "node"));
-  EXPECT_TRUE(natural_less("node01", "node1")) << "a total order";
-  EXPECT_FALSE(natural_less("node1", "node01"));
-  EXPECT_TRUE(natural_less("n99999999999999999999998", "n99999999999999999999999"));
-}
-
 TEST(TopologyNames, Shapes) {
   EXPECT_EQ(name_shape("a05-p1-dgx-01-c12"), "a#-p#-dgx-#-c#");
   EXPECT_EQ(name_shape(""), "");
