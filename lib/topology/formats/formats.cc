@@ -8,6 +8,9 @@
 
 #include "lib/topology/formats/ibnetdiscover.h"
 #include "lib/topology/formats/nccl_xml.h"
+#include "lib/topology/formats/netq.h"
+#include "lib/topology/formats/slurm.h"
+#include "lib/topology/formats/topograph.h"
 #include "lib/topology/formats/unirack_json.h"
 
 namespace unirack {
@@ -22,6 +25,14 @@ constexpr auto kFormats = std::to_array<Format>({
      read_ibnetdiscover, nullptr},
     {"nccl-xml", "NCCL's topology file, and RCCL's (NCCL_TOPO_FILE, NCCL_TOPO_DUMP_FILE)",
      recognises_nccl_xml, read_nccl_xml, write_nccl_xml},
+    {"slurm-tree", "Slurm's topology.conf for its tree plugin", recognises_slurm_tree, read_slurm,
+     write_slurm_tree},
+    {"slurm-block", "Slurm's topology.conf for its block plugin", recognises_slurm_block,
+     read_slurm, write_slurm_block},
+    {"netq", "NVIDIA NetQ's topologyGraph and computeNodes, in JSON", recognises_netq, read_netq,
+     nullptr},
+    {"topograph", "a model of NVIDIA's topograph, in YAML", recognises_topograph, read_topograph,
+     nullptr},
 });
 
 std::string names() {
