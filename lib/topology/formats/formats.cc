@@ -7,9 +7,11 @@
 #include <iterator>
 
 #include "lib/topology/formats/ibnetdiscover.h"
+#include "lib/topology/formats/link_list.h"
 #include "lib/topology/formats/nccl_xml.h"
 #include "lib/topology/formats/netq.h"
 #include "lib/topology/formats/slurm.h"
+#include "lib/topology/formats/taccl.h"
 #include "lib/topology/formats/topograph.h"
 #include "lib/topology/formats/unirack_json.h"
 
@@ -31,6 +33,11 @@ constexpr auto kFormats = std::to_array<Format>({
      read_slurm, write_slurm_block},
     {"netq", "NVIDIA NetQ's topologyGraph and computeNodes, in JSON", recognises_netq, read_netq,
      nullptr},
+    {"taccl", "a machine or several as TACCL's JSON", recognises_taccl, read_taccl, write_taccl},
+    {"teccl", "matrices of capacity and latency, as in TE-CCL", recognises_teccl, read_teccl,
+     write_teccl},
+    {"links", "links between named nodes in JSON, for files by hand", recognises_links, read_links,
+     write_links},
     {"topograph", "a model of NVIDIA's topograph, in YAML", recognises_topograph, read_topograph,
      nullptr},
 });

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "lib/topology/formats/json_writer.h"
 #include "lib/topology/formats/text_reader.h"
 #include "lib/topology/formats/unirack_json.h"
 #include "lib/topology/natural_order.h"
@@ -12,69 +13,8 @@ namespace unirack {
 
 namespace {
 
-void put_text(fmt::memory_buffer& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-}
-
-// One object on one line, fields at their default left out.
-class ObjectWriter {
- public:
-  explicit ObjectWriter(fmt::memory_buffer& out) : out_(out) { out_.push_back('{'); }
-
-  void text(std::string_view key, std::string_view value, std::string_view otherwise = {}) {
-    if (value == otherwise) return;
-    put_key(key);
-    put_text(out_, value);
-  }
-  void number(std::string_view key, int64_t value, int64_t otherwise) {
-    if (value == otherwise) return;
-    put_key(key);
-    fmt::format_to(std::back_inserter(out_), "{}", value);
-  }
-  void flag(std::string_view key, bool value) {
-    if (!value) return;
-    put_key(key);
-    out_.append(std::string_view("true"));
-  }
-  // An object of texts; `text_of` gives that of a pair's second.
-  template <class Pairs, class TextOf>
-  void texts(std::string_view key, const Pairs& pairs, TextOf text_of) {
-    if (pairs.empty()) return;
-    put_key(key);
-    ObjectWriter inner(out_);
-    for (const auto& [name, value] : pairs) {
-      inner.put_key(name);
-      put_text(out_, text_of(value));
-    }
-    inner.end();
-  }
-  void end() { out_.push_back('}'); }
-
- private:
-  void put_key(std::string_view key) {
-    if (!first_) out_.append(std::string_view(", "));
-    first_ = false;
-    put_text(out_, key);
-    out_.append(std::string_view(": "));
-  }
-
-  fmt::memory_buffer& out_;
-  bool first_ = true;
-};
-
 void put_node(fmt::memory_buffer& out, const Node& node) {
-  ObjectWriter object(out);
+  JsonObjectWriter object(out);
   object.text("name", node.name);
   object.text("kind", to_text(node.kind));
   object.text("host", node.host);
@@ -91,7 +31,7 @@ void put_node(fmt::memory_buffer& out, const Node& node) {
 }
 
 void put_link(fmt::memory_buffer& out, const Graph& graph, const Link& link, bool both_ways) {
-  ObjectWriter object(out);
+  JsonObjectWriter object(out);
   object.text("from", graph.node(link.from).name);
   object.text("to", graph.node(link.to).name);
   object.text("kind", to_text(link.kind));
@@ -181,7 +121,7 @@ Result<std::string> write_unirack_json(const Graph& graph) {
   fmt::format_to(std::back_inserter(out), "{{\n\"unirack_topology\": {},\n", kTopologyJsonVersion);
   if (!graph.origin().empty() && is_utf8(graph.origin())) {
     put("\"origin\": ");
-    put_text(out, graph.origin());
+    put_json_text(out, graph.origin());
     put(",\n");
   }
   put("\"nodes\": [");
