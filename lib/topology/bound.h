@@ -73,6 +73,7 @@ struct Latency {
 class Bounds {
  public:
   explicit Bounds(const Graph& graph) : graph_(graph), network_(cut_network_of(graph)) {}
+  explicit Bounds(Graph&& graph) = delete;
 
   Bound all_gather() const;
   Bound reduce_scatter() const;

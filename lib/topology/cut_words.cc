@@ -190,7 +190,7 @@ Cut describe_cut(const Graph& graph, const CutNetwork& network, std::span<const 
     const size_t alike = count_alike(network, cut.entering, capacity);
     if (alike > 1) cut.words += fmt::format(" (one of {} alike)", alike);
   }
-  cut.words += " behind " + rate_text({cut.bandwidth, 1});
+  cut.words += cut.links.empty() ? " cut off" : " behind " + rate_text({cut.bandwidth, 1});
   const NodeIndex nic = only_nic(graph, cut);
   if (nic != kNoPlace && members.size() > 1) cut.words += " of " + graph.node(nic).name;
   return cut;
