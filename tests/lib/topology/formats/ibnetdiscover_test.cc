@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "tests/support/ib_fabric_text.h"
@@ -230,6 +232,19 @@ TEST(Ibnetdiscover, LiveFabric) {
   EXPECT_EQ(links(graph, "A09-P1-IBLEAF-01-02", "A10-P1-IBSPINE-04"), "");
   EXPECT_EQ(node(graph, "b08-p1-dgx-08-c01/nic/HCA-5").attribute("warning"),
             "is of rail 2, but plugged into B09-P1-IBLEAF-04-08, which is of rail 3");
+}
+
+TEST(IbnetdiscoverTimed, LiveFabricWithin30Milliseconds) {
+  const auto text = testing::read_test_data("topologies/ibnetdiscover/gb200-8-racks.out");
+  if (!text) GTEST_SKIP() << testing::kNoTestData;
+  using Clock = std::chrono::steady_clock;
+  Clock::duration best = Clock::duration::max();
+  for (int i = 0; i < 10; ++i) {
+    const auto begin = Clock::now();
+    EXPECT_TRUE(read_ibnetdiscover(*text, {}));
+    best = std::min(best, Clock::now() - begin);
+  }
+  EXPECT_LT(std::chrono::duration<double>(best).count(), 0.03);
 }
 
 }  // namespace
