@@ -6,6 +6,7 @@
 
 #include "collectives/executor.h"
 #include "collectives/record.h"
+#include "lib/base/thread.h"
 #include "lib/control/messages.h"
 #include "lib/topology/pool.h"
 
@@ -33,16 +34,50 @@ Status register_own(Fabric& fabric) {
   return ok_status();
 }
 
+// What this rank sends of its machine; discovered, if it must be, while the pairs connect.
+class MachineLook {
+ public:
+  MachineLook(const Fabric& fabric, std::span<const RankPlace> places) {
+    const size_t row_bytes = places.size();
+    if (speaker_of(places, fabric.rank) != fabric.rank || row_bytes >= kBlobBytesMax) return;
+    view_ = fabric.machine_view;
+    if (!view_.empty()) return;
+    const auto look = [this, bytes_max = kBlobBytesMax - row_bytes] {
+      view_ = unirack::machine_view(bytes_max);
+    };
+    auto thread = start_thread("unirack-look", look);
+    if (thread) {
+      thread_ = std::move(thread).value();
+    } else {
+      look();
+    }
+  }
+  ~MachineLook() {
+    if (thread_.joinable()) thread_.join();
+  }
+  MachineLook(const MachineLook&) = delete;
+  MachineLook& operator=(const MachineLook&) = delete;
+
+  // Empty: another rank speaks for the machine.
+  const std::vector<std::byte>& view() {
+    if (thread_.joinable()) thread_.join();
+    return view_;
+  }
+
+ private:
+  std::vector<std::byte> view_;
+  std::thread thread_;
+};
+
 // Joins this rank to its peers in rounds: each pair tries its best transport that is left; pairs
 // where either end failed try the next one in the next round.
 class Connector {
  public:
-  // `view` is sent to all, if it is not empty.
-  Connector(Fabric& fabric, std::vector<Card> cards, std::vector<std::byte> view,
-            ControlPlane& control, const Config& config, Deadline deadline)
+  Connector(Fabric& fabric, std::vector<Card> cards, MachineLook& look, ControlPlane& control,
+            const Config& config, Deadline deadline)
       : fabric_(fabric),
         cards_(std::move(cards)),
-        view_(std::move(view)),
+        look_(look),
         control_(control),
         config_(config),
         deadline_(deadline) {}
@@ -194,7 +229,7 @@ class Connector {
       row.push_back(static_cast<std::byte>(done_[peer] ? joined_by(peer) : kNotJoined));
     }
     // The first time the view goes along: an exchange of its own would lengthen every join.
-    if (views_.empty()) row.insert(row.end(), view_.begin(), view_.end());
+    if (views_.empty()) row.insert(row.end(), look_.view().begin(), look_.view().end());
     rows_ = UNIRACK_TRY(control_.exchange(row, deadline_));
     UNIRACK_TRY(take_views());
     bool all = true;
@@ -232,7 +267,7 @@ class Connector {
 
   Fabric& fabric_;
   std::vector<Card> cards_;
-  std::vector<std::byte> view_;
+  MachineLook& look_;
   ControlPlane& control_;
   const Config& config_;
   const Deadline deadline_;
@@ -242,15 +277,6 @@ class Connector {
   std::vector<std::vector<std::byte>> rows_;
   std::vector<std::vector<std::byte>> views_;
 };
-
-// Those of the others are empty.
-std::vector<std::byte> view_to_send(const Fabric& fabric, std::span<const RankPlace> places) {
-  if (speaker_of(places, fabric.rank) != fabric.rank) return {};
-  if (!fabric.machine_view.empty()) return fabric.machine_view;
-  const size_t row_bytes = places.size();
-  return row_bytes < kBlobBytesMax ? machine_view(kBlobBytesMax - row_bytes)
-                                   : std::vector<std::byte>();
-}
 
 Result<Topology> make_topology(const std::vector<Card>& cards,
                                const std::vector<std::vector<std::byte>>& rows, Graph graph,
@@ -337,7 +363,8 @@ Status Fabric::connect(ControlPlane& control, const Config& config, Deadline dea
                         each);
     }
   }
-  Connector connector(*this, cards, view_to_send(*this, places), control, config, deadline);
+  MachineLook look(*this, places);
+  Connector connector(*this, cards, look, control, config, deadline);
   UNIRACK_TRY(connector.run());
   machine_view = connector.views()[static_cast<size_t>(speaker_of(places, rank))];
   PoolGraph pool = UNIRACK_TRY(make_pool_graph(places, connector.views()));
