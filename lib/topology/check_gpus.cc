@@ -191,24 +191,40 @@ class GpuCheck {
     return std::nullopt;
   }
 
+  // Files list the NICs that carry messages; a machine has others beside them.
+  static bool carries_messages(const Node& nic) {
+    return nic.rail >= 0 || nic.attribute("rdma") == "yes" ||
+           nic.provenance == Provenance::imported;
+  }
+
   // GPUs whose NUMA node has no NIC for them, while others have.
   void distances() {
     std::map<std::string, std::set<NodeIndex>> cpus_with_nic;
+    std::map<std::string, size_t> nic_counts;
     for (NodeIndex i = 0; i < graph_.nodes().size(); ++i) {
       const Node& node = graph_.node(i);
       if (node.kind != NodeKind::nic || node.health == Health::down) continue;
-      if (node.rail < 0 && node.attribute("rdma") != "yes") continue;
-      if (const auto cpu = cpu_above(i)) cpus_with_nic[node.host].insert(*cpu);
+      if (!carries_messages(node)) continue;
+      if (const auto cpu = cpu_above(i)) {
+        cpus_with_nic[node.host].insert(*cpu);
+        ++nic_counts[node.host];
+      }
     }
+    std::map<std::string, std::set<NodeIndex>> cpus_with_gpu;
     std::vector<NodeIndex> far;
     for (const NodeIndex gpu : gpus_) {
       const auto cpu = cpu_above(gpu);
       const auto nics = cpus_with_nic.find(graph_.node(gpu).host);
+      if (cpu) cpus_with_gpu[graph_.node(gpu).host].insert(*cpu);
       if (cpu && nics != cpus_with_nic.end() && !nics->second.contains(*cpu)) far.push_back(gpu);
     }
     if (far.empty()) return;
-    checkup_.add(Severity::warning, "nic_on_other_numa",
-                 fmt::format("{} whose NUMA node has no RDMA NIC: {}", counted(far.size(), "GPU"),
+    // With fewer NICs than sockets it cannot be otherwise.
+    const bool avoidable = std::any_of(nic_counts.begin(), nic_counts.end(), [&](const auto& host) {
+      return host.second >= cpus_with_gpu[host.first].size();
+    });
+    checkup_.add(avoidable ? Severity::warning : Severity::info, "nic_on_other_numa",
+                 fmt::format("{} whose NUMA node has no NIC: {}", counted(far.size(), "GPU"),
                              checkup_.names_of(far)),
                  "their traffic crosses the link between sockets: move a NIC to a slot of that "
                  "socket, or let other GPUs speak to the network",

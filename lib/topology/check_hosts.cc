@@ -80,6 +80,7 @@ class HostCheck {
     for (const auto& [name, host] : hosts_) {
       if (host.gpus.size() >= usual) continue;
       texts.push_back(fmt::format("{} has {}", name, host.gpus.size()));
+      reported_.insert(name);
       nodes.insert(nodes.end(), host.gpus.begin(), host.gpus.end());
     }
     if (nodes.empty()) return;
@@ -100,7 +101,7 @@ class HostCheck {
     std::vector<std::string> texts;
     std::vector<NodeIndex> nodes;
     for (const auto& [name, host] : hosts_) {
-      if (checkup_.explained_hosts.contains(name)) continue;
+      if (checkup_.explained_hosts.contains(name) || reported_.contains(name)) continue;
       std::vector<std::string> lacks;
       for (const auto& [place, count] : hosts_with) {
         if (count * 2 > hosts_.size() && !host.places.contains(place)) lacks.push_back(place);
@@ -234,7 +235,7 @@ class HostCheck {
   std::map<std::string, Host> hosts_;
   std::vector<NodeIndex> down_;
   std::vector<NodeIndex> nameless_;
-  std::set<std::string> reported_;
+  std::set<std::string> reported_;  // lack something, so their rails are short
 };
 
 }  // namespace

@@ -1,14 +1,23 @@
 #include "lib/topology/machine_probe.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
+#include <sstream>
 
+#include "lib/base/clock.h"
+#include "lib/base/unique_fd.h"
 #include "lib/topology/discover_parts.h"
 
 namespace unirack {
@@ -16,6 +25,7 @@ namespace {
 
 constexpr const char* kLibraries[] = {"libcuda.so.1", "libnvidia-ml.so.1", "libibverbs.so.1",
                                       "libucp.so.0"};
+constexpr milliseconds kLoadingMax{5'000};
 constexpr int kCapabilitySysPtrace = 19;
 
 void read_graph_facts(const Graph& graph, MachineProbe& probe) {
@@ -95,6 +105,55 @@ bool may_trace_all(Sysfs& sysfs) {
   return mask && (*mask >> kCapabilitySysPtrace & 1) != 0;
 }
 
+// One line a library: empty if it loads, else why not.
+[[noreturn]] void load_and_tell(int pipe) {
+  std::string lines;
+  for (const char* name : kLibraries) {
+    if (dlopen(name, RTLD_LAZY | RTLD_LOCAL) == nullptr) {
+      const char* why = dlerror();
+      lines += why == nullptr || *why == '\0' ? "no reason given" : why;
+    }
+    lines += '\n';
+  }
+  const ssize_t written = write(pipe, lines.data(), lines.size());
+  _exit(written == static_cast<ssize_t>(lines.size()) ? 0 : 1);
+}
+
+// In a child: libraries run code when they are loaded, and UCX leaves memory behind.
+std::vector<ProbedLibrary> try_libraries() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return {};
+  const UniqueFd from(ends[0]);
+  UniqueFd to(ends[1]);
+  const pid_t child = fork();
+  if (child < 0) return {};
+  if (child == 0) load_and_tell(to.get());
+  to.reset();
+  std::string lines;
+  const Deadline deadline = deadline_in(kLoadingMax);
+  std::array<char, 4096> buffer;
+  while (true) {
+    struct pollfd ready {
+      from.get(), POLLIN, 0
+    };
+    const int64_t left_ms = to_ms(deadline - now());
+    if (left_ms <= 0 || poll(&ready, 1, static_cast<int>(left_ms)) <= 0) break;
+    const ssize_t size = read(from.get(), buffer.data(), buffer.size());
+    if (size <= 0) break;
+    lines.append(buffer.data(), static_cast<size_t>(size));
+  }
+  kill(child, SIGKILL);  // it is done, or it hangs
+  waitpid(child, nullptr, 0);
+  std::vector<ProbedLibrary> libraries;
+  std::istringstream text(lines);
+  std::string why;
+  for (const char* name : kLibraries) {
+    if (!std::getline(text, why)) why = fmt::format("{}: does not load in time", name);
+    libraries.push_back({name, why.empty(), why});
+  }
+  return libraries;
+}
+
 // Of this process, so only of this machine.
 void read_process(Sysfs& sysfs, MachineProbe& probe) {
   struct statvfs shm {};
@@ -114,18 +173,7 @@ void read_process(Sysfs& sysfs, MachineProbe& probe) {
   }
   probe.may_trace_all = may_trace_all(sysfs);
   probe.knows_libraries = true;
-  for (const char* name : kLibraries) {
-    ProbedLibrary library{.name = name};
-    void* handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    library.loads = handle != nullptr;
-    if (handle == nullptr) {
-      const char* why = dlerror();
-      library.why_not = why == nullptr ? "" : why;
-    } else {
-      dlclose(handle);
-    }
-    probe.libraries.push_back(std::move(library));
-  }
+  probe.libraries = try_libraries();
   probe.verbs_devices = count_with_prefix(sysfs, "/dev/infiniband", "uverbs");
   probe.imex_channels = count_with_prefix(sysfs, "/dev/nvidia-caps-imex-channels", "channel");
 }

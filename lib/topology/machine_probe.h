@@ -64,7 +64,8 @@ struct ProbeOptions {
   size_t rank_count = 0;
 };
 
-// `graph` is that of this machine (discover.h).
+// `graph` is that of this machine (discover.h). Whether libraries load is tried in a child process;
+// for programs without other threads.
 MachineProbe read_probe(const ProbeOptions& options, const Graph& graph);
 
 // One finding a check, `ok` where all is well; checks that do not concern the machine are left out.

@@ -183,6 +183,10 @@ TEST(CheckMachine, ThisMachine) {
   ASSERT_TRUE(found);
   const MachineProbe probe = read_probe({}, found->graph);
   EXPECT_TRUE(probe.knows_libraries);
+  ASSERT_EQ(probe.libraries.size(), 4u);
+  for (const ProbedLibrary& library : probe.libraries) {
+    EXPECT_NE(library.loads, !library.why_not.empty()) << library.name;
+  }
   EXPECT_GT(probe.cpu_count, 0u);
   EXPECT_TRUE(probe.open_files);
   for (const Finding& finding : check_machine(probe)) {

@@ -183,6 +183,24 @@ TEST(Check, FailedUplinksAndTheLeafThatNowIsOversubscribed) {
   EXPECT_THAT(fabric.names(findings[1]), ElementsAre("LEAF-02-02"));
 }
 
+TEST(Check, UplinksInProportionToHostsAreByDesign) {
+  Fabric fabric(3);
+  for (Link& link : fabric.builder.links()) {
+    if (link.count == 2) link.count = 1;  // two hosts, two uplinks
+  }
+  fabric.remove({"r3t1/"});
+  for (const char* leaf : {"LEAF-01-03", "LEAF-02-03"}) {
+    fabric.change(leaf, "SPINE-2", [](Link& link) { link.health = Health::down; });
+  }
+  EXPECT_THAT(kinds(fabric.check()), ElementsAre("info unequal_racks"));
+}
+
+TEST(Check, GpuThatIsGoneTakesItsNicAlong) {
+  Fabric fabric(3);
+  fabric.remove({"r2t1/gpu1", "r2t1/nic/mlx5_1"});
+  EXPECT_THAT(kinds(fabric.check()), ElementsAre("warning missing_gpu", "info unequal_racks"));
+}
+
 TEST(Check, LeafWithoutAnyUplinkIsAnError) {
   Fabric fabric(3);
   for (const char* spine : {"SPINE-1", "SPINE-2"}) {
@@ -289,8 +307,15 @@ struct Machine : Fabric {
 TEST(Check, NicOnTheOtherSocket) {
   Machine machine;
   const auto findings = machine.check();
-  ASSERT_THAT(kinds(findings), ElementsAre("warning nic_on_other_numa"));
+  ASSERT_THAT(kinds(findings), ElementsAre("info nic_on_other_numa")) << "one NIC, two sockets";
   EXPECT_THAT(machine.names(findings[0]), ElementsAre("h/gpu1"));
+}
+
+TEST(Check, BothNicsOnTheOtherSocket) {
+  Machine machine;
+  const NodeIndex nic = machine.add(NodeKind::nic, "h/nic/mlx5_1", "h");
+  machine.join(nic, machine.at("h/cpu0"), LinkKind::pcie, 64 * kGiga);
+  EXPECT_THAT(kinds(machine.check()), ElementsAre("warning nic_on_other_numa"));
 }
 
 TEST(Check, TrainedBelowWhatItCan) {
