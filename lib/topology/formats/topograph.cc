@@ -28,10 +28,14 @@ class Reader {
     }
     bool has_blocks = false;
     for (const std::string_view key : {"blocks", "capacity_blocks"}) {
-      const JsonValue* blocks = UNIRACK_TRY(file_.list(root, key));
+      const JsonValue* blocks = root.find(key);
       if (blocks == nullptr) continue;
       has_blocks = true;
-      for (const JsonValue& block : blocks->items) UNIRACK_TRY(read_block(block));
+      UNIRACK_TRY(read_blocks(*blocks));
+    }
+    const JsonValue* nodes = UNIRACK_TRY(file_.object(root, "nodes"));
+    for (size_t i = 0; nodes != nullptr && i < nodes->keys.size(); ++i) {
+      UNIRACK_TRY(read_node(nodes->keys[i], nodes->items[i]));
     }
     if (switches == nullptr && !has_blocks) {
       return file_.error(root, "expected 'switches' or 'blocks', found neither");
@@ -116,7 +120,18 @@ class Reader {
     return names;
   }
 
-  Status read_block(const JsonValue& value) {
+  Status read_blocks(const JsonValue& blocks) {
+    if (!blocks.is_list() && !blocks.is_object()) {
+      return file_.error(blocks, expected_kind("a map or a list", blocks));
+    }
+    for (size_t i = 0; i < blocks.items.size(); ++i) {
+      UNIRACK_TRY(read_block(blocks.is_object() ? blocks.keys[i] : "", blocks.items[i]));
+    }
+    return ok_status();
+  }
+
+  // `name` is empty where it is not the key of the block.
+  Status read_block(const std::string& name, const JsonValue& value) {
     if (!value.is_object()) return file_.error(value, expected_kind("a map", value));
     HostTree::Host like;
     like.line = value.line;
@@ -126,7 +141,7 @@ class Reader {
     }
     if (const auto nvlink = UNIRACK_TRY(file_.text(value, "nvlink"))) like.domain = *nvlink;
     if (const auto type = UNIRACK_TRY(file_.text(value, "type"))) like.model = *type;
-    const auto under = UNIRACK_TRY(switch_of(value));
+    const auto under = UNIRACK_TRY(switch_of(name, value));
     const auto nodes = UNIRACK_TRY(names_of(value, "nodes"));
     for (const std::string& node : nodes) {
       HostTree::Host& host = tree_.host(node);
@@ -142,12 +157,31 @@ class Reader {
     return ok_status();
   }
 
-  Result<std::optional<size_t>> switch_of(const JsonValue& block) {
-    if (const auto name = UNIRACK_TRY(file_.text(block, "switch"))) {
-      return std::optional(tree_.switch_index(*name));
+  // What a model says of a node besides its block.
+  Status read_node(const std::string& name, const JsonValue& value) {
+    if (!value.is_object() && value.kind != Kind::null)
+      return file_.error(value, expected_kind("a map", value));
+    if (++names_ > kHostlistNamesMax) {
+      return file_.error(value,
+                         fmt::format("expected at most {} names in the file", kHostlistNamesMax));
     }
-    const auto name = UNIRACK_TRY(file_.text(block, "name"));
-    const auto known = name ? switch_of_block_.find(std::string(*name)) : switch_of_block_.end();
+    HostTree::Host& host = tree_.host(name);
+    if (host.line == 0) host.line = value.line;
+    if (value.kind == Kind::null) return ok_status();
+    if (const auto type = UNIRACK_TRY(file_.text(value, "type"))) host.model = *type;
+    const JsonValue* attributes = UNIRACK_TRY(file_.object(value, "attributes"));
+    const auto nvlink =
+        UNIRACK_TRY(file_.text(attributes == nullptr ? value : *attributes, "nvlink"));
+    if (nvlink) host.domain = *nvlink;
+    return ok_status();
+  }
+
+  Result<std::optional<size_t>> switch_of(const std::string& key, const JsonValue& block) {
+    if (const auto under = UNIRACK_TRY(file_.text(block, "switch"))) {
+      return std::optional(tree_.switch_index(*under));
+    }
+    const std::string name(UNIRACK_TRY(file_.text(block, "name")).value_or(key));
+    const auto known = switch_of_block_.find(name);
     return known == switch_of_block_.end() ? std::optional<size_t>() : known->second;
   }
 

@@ -78,6 +78,23 @@ TEST(Topograph, OlderModel) {
   EXPECT_FALSE(graph.find("n3/nic/net0")) << "under no switch";
 }
 
+// Nodes by name, blocks as a map, and nodes under switches at once.
+TEST(Topograph, ModelsWithNodes) {
+  const Graph graph = read(
+      "switches:\n  S1:\n    switches: [S2]\n  S2:\n    nodes: [I21, I22]\n"
+      "nodes:\n  I21:\n    capacity_block: CB2\n    type: H100\n    attributes:\n      nvlink: nv\n"
+      "  I22:\n    capacity_block: CB2\n"
+      "capacity_blocks:\n  CB2:\n    nodes: [\"I[21-22]\"]\n");
+  EXPECT_EQ(graph.members().size(), 2u);
+  EXPECT_EQ(node(graph, "I21/rank0").domain, "nv");
+  EXPECT_EQ(node(graph, "I21/rank0").attribute("model"), "H100");
+  EXPECT_EQ(node(graph, "I22/rank1").domain, "");
+  EXPECT_EQ(write_slurm_tree(graph).value(),
+            "SwitchName=S1 Switches=S2\nSwitchName=S2 Nodes=I[21-22]\n");
+  EXPECT_EQ(error_of("blocks: x\n"), "line 1, blocks: expected a map or a list, found 'x'");
+  EXPECT_EQ(error_of("blocks: []\nnodes:\n  a: x\n"), "line 3, nodes.a: expected a map, found 'x'");
+}
+
 TEST(Topograph, ToSlurm) {
   const Graph graph = read(kModel);
   EXPECT_EQ(write_slurm_tree(graph).value(),
