@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "lib/topology/formats/hwloc_xml.h"
 #include "lib/topology/formats/ibnetdiscover.h"
 #include "lib/topology/formats/link_list.h"
 #include "lib/topology/formats/nccl_xml.h"
@@ -27,6 +28,8 @@ constexpr auto kFormats = std::to_array<Format>({
      read_ibnetdiscover, nullptr},
     {"nccl-xml", "NCCL's topology file, and RCCL's (NCCL_TOPO_FILE, NCCL_TOPO_DUMP_FILE)",
      recognises_nccl_xml, read_nccl_xml, write_nccl_xml},
+    {"hwloc-xml", "what hwloc exports of a machine (lstopo machine.xml), versions 1 to 3",
+     recognises_hwloc_xml, read_hwloc_xml, nullptr},
     {"slurm-tree", "Slurm's topology.conf for its tree plugin", recognises_slurm_tree, read_slurm,
      write_slurm_tree},
     {"slurm-block", "Slurm's topology.conf for its block plugin", recognises_slurm_block,
