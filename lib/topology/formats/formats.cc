@@ -11,6 +11,7 @@
 #include "lib/topology/formats/link_list.h"
 #include "lib/topology/formats/nccl_xml.h"
 #include "lib/topology/formats/netq.h"
+#include "lib/topology/formats/nvidia_smi.h"
 #include "lib/topology/formats/slurm.h"
 #include "lib/topology/formats/taccl.h"
 #include "lib/topology/formats/topograph.h"
@@ -30,6 +31,8 @@ constexpr auto kFormats = std::to_array<Format>({
      recognises_nccl_xml, read_nccl_xml, write_nccl_xml},
     {"hwloc-xml", "what hwloc exports of a machine (lstopo machine.xml), versions 1 to 3",
      recognises_hwloc_xml, read_hwloc_xml, nullptr},
+    {"nvidia-smi", "the matrix that nvidia-smi topo -m prints of one machine",
+     recognises_nvidia_smi, read_nvidia_smi, write_nvidia_smi},
     {"slurm-tree", "Slurm's topology.conf for its tree plugin", recognises_slurm_tree, read_slurm,
      write_slurm_tree},
     {"slurm-block", "Slurm's topology.conf for its block plugin", recognises_slurm_block,

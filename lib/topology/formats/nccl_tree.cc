@@ -295,8 +295,10 @@ PciSteps pci_steps_of(uint64_t bandwidth) {
 
 std::string_view name_of_port(const Node& node) {
   const std::string_view name = node.name;
-  const size_t nic = name.rfind("/nic/");
-  return nic == std::string_view::npos ? name : name.substr(nic + 5);
+  const std::string start = node.host + "/nic/";
+  if (name.starts_with(start)) return name.substr(start.size());
+  const size_t slash = name.rfind('/');
+  return slash == std::string_view::npos ? name : name.substr(slash + 1);
 }
 
 uint64_t network_bandwidth(const Graph& graph, NodeIndex port) {
