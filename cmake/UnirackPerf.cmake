@@ -12,9 +12,21 @@ if(MPI_C_FOUND)
   target_link_libraries(unirack_perf_common PUBLIC MPI::MPI_C)
 endif()
 
+# perf/topo/: the topology tool, unirack-topo. It reads lib/topology, which the shared library does
+# not export, so it is linked with the objects. Its commands are built for the tests too.
+file(GLOB UNIRACK_TOPO_SOURCES CONFIGURE_DEPENDS perf/topo/*.cc)
+list(REMOVE_ITEM UNIRACK_TOPO_SOURCES ${PROJECT_SOURCE_DIR}/perf/topo/main.cc)
+add_library(unirack_topo_commands STATIC ${UNIRACK_TOPO_SOURCES})
+target_link_libraries(unirack_topo_commands PUBLIC unirack_perf_common)
+
 if(NOT UNIRACK_PERF)
   return()
 endif()
+add_executable(unirack-topo perf/topo/main.cc)
+target_link_libraries(unirack-topo PRIVATE unirack_topo_commands unirack_topology unirack_objects
+  unirack_perf_common)
+install(TARGETS unirack-topo COMPONENT perf)
+
 file(GLOB UNIRACK_PERF_SOURCES CONFIGURE_DEPENDS perf/*_perf.cc)
 if(MPI_C_FOUND)
   file(GLOB peers CONFIGURE_DEPENDS perf/peers/*.cc)
@@ -52,4 +64,6 @@ if(UNIRACK_TESTS)
       unirack_add_perf_test(${name}_processes ${name} --np 2 ${sizes})
     endif()
   endforeach()
+  unirack_add_perf_test(unirack_topo_measure unirack-topo measure --np 3 --domains 2+1 --bytes 64K
+    --iterations 20 --json)
 endif()

@@ -25,7 +25,7 @@ target_precompile_headers(unirack_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
 # LEMON's maximum flow, beside which ours is tested.
 find_library(LEMON_LIBRARY lemon REQUIRED)
 target_link_libraries(unirack_tests PRIVATE ${LEMON_LIBRARY})
-foreach(part unirack_perf_common unirack_topology)
+foreach(part unirack_topo_commands unirack_perf_common unirack_topology)
   if(TARGET ${part})
     target_link_libraries(unirack_tests PRIVATE ${part})
   endif()

@@ -1,0 +1,98 @@
+#include "perf/topo/input.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+
+#include "lib/topology/formats/formats.h"
+#include "lib/topology/generate/generate.h"
+#include "perf/topo/machine.h"
+
+namespace unirack::topo {
+
+namespace {
+
+Result<std::string> read_all(std::FILE* in) {
+  std::string text;
+  std::array<char, 65536> part;
+  for (size_t got = 0; (got = std::fread(part.data(), 1, part.size(), in)) > 0;) {
+    text.append(part.data(), got);
+    if (text.size() > kTopologyFileMax) {
+      return make_error(Code::resource_exhausted,
+                        fmt::format("standard input has more than {} MiB", kTopologyFileMax >> 20));
+    }
+  }
+  return text;
+}
+
+bool is_family(const std::string& source) {
+  const std::string name = source.substr(0, source.find(':'));
+  const auto families = fabric_families();
+  return std::any_of(families.begin(), families.end(),
+                     [&](const FabricFamily& family) { return family.name == name; });
+}
+
+}  // namespace
+
+void add_input(CLI::App& app, Input& input) {
+  app.add_option("FILE", input.source,
+                 "a file of any format, - for standard input, or a generator's specification such "
+                 "as nvl72:racks=8; without it, this machine");
+  app.add_option("--from", input.format, "the file's format; default: recognised by its content")
+      ->type_name("FORMAT");
+  app.add_option("--kill", input.kills,
+                 "what if it were down: gpu:N, nic:N, leaf:N, spine:N (a number or a name), "
+                 "host:NAME, link:A:B; may be repeated")
+      ->type_name("FAULT")
+      ->allow_extra_args(false);
+  app.add_option("--partial-rack", input.partial_rack, "leave so many GPUs in the last rack")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+Result<Graph> load_source(const Console& console, const std::string& source,
+                          const std::string& format) {
+  if (source.empty()) return this_machine(console);
+  if (source == "-") {
+    const std::string text = UNIRACK_TRY(read_all(console.in));
+    return read_graph(text, format, {.file_name = "standard input"});
+  }
+  const bool exists = ::access(source.c_str(), F_OK) == 0;
+  if (!exists && format.empty() && is_family(source)) return generate(source);
+  if (!exists && source.find('/') == std::string::npos &&
+      (source.find(':') != std::string::npos || source.find('.') == std::string::npos)) {
+    return make_error(Code::invalid_argument,
+                      fmt::format("'{0}' is neither a file nor a fabric that can be generated: "
+                                  "'unirack-topo generate --list' names those",
+                                  source));
+  }
+  return read_graph_file(source, format, {});
+}
+
+Result<Graph> load(const Console& console, const Input& input) {
+  const Progress progress(console, "reading " + title_of(input));
+  Graph graph = UNIRACK_TRY(load_source(console, input.source, input.format));
+  for (const std::string& kill : input.kills) graph = UNIRACK_TRY(with_fault(graph, kill));
+  if (input.partial_rack > 0) {
+    graph = UNIRACK_TRY(with_fault(graph, fmt::format("partial-rack:{}", input.partial_rack)));
+  }
+  return graph;
+}
+
+std::string title_of(const Input& input) {
+  std::string title = input.source.empty()  ? "this machine"
+                      : input.source == "-" ? "standard input"
+                                            : input.source;
+  // Of a path, what people call the file.
+  if (!is_family(input.source)) title = title.substr(title.rfind('/') + 1);
+  for (const std::string& kill : input.kills) title += " without " + kill;
+  if (input.partial_rack > 0) {
+    title += fmt::format(" with {} GPUs in the last rack", input.partial_rack);
+  }
+  return title;
+}
+
+}  // namespace unirack::topo
