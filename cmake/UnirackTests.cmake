@@ -97,6 +97,12 @@ if(NOT UNIRACK_SANITIZE)
     --build ${PROJECT_BINARY_DIR} --rules
     layering,heavy_include,file_size,function_size,header_opening,banned,dead_file,words,format)
   set_tests_properties(tidy PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+  # Pages in a real browser.
+  if(TARGET unirack-topo)
+    add_test(NAME topo_html COMMAND Python3::Interpreter
+      ${PROJECT_SOURCE_DIR}/tests/topo_html_test.py $<TARGET_FILE:unirack-topo>)
+    set_tests_properties(topo_html PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endif()
   add_test(NAME tidy_rules COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/tidy_test.py)
   set_tests_properties(tidy_rules PROPERTIES TIMEOUT 120)
 
