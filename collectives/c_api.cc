@@ -259,7 +259,9 @@ unirackResult_t unirackCommInitAll(unirackComm_t* comms, int rank_count) {
     const auto failed = std::find_if(statuses.begin(), statuses.end(),
                                      [](const Status& status) { return !status; });
     if (failed == statuses.end()) return ok_status();
-    for (int rank = 0; rank < rank_count; ++rank) delete std::exchange(comms[rank], nullptr);
+    for (int rank = 0; rank < rank_count; ++rank) {
+      const std::unique_ptr<unirackComm> joined(std::exchange(comms[rank], nullptr));
+    }
     return failed->error();
   });
 }

@@ -170,7 +170,13 @@ Result<PoolGraph> make_pool_graph(std::span<const RankPlace> ranks,
     graphs.push_back(std::move(view).value());
   }
   PoolGraph pool;
-  GraphBuilder builder(UNIRACK_TRY(merge(graphs, &pool.contradictions)));
+  GraphBuilder builder;
+  if (const auto merged = merge(graphs, &pool.contradictions)) {
+    builder = GraphBuilder(*merged);
+  } else {
+    // A pool that is too large for a graph, say, is still a pool.
+    pool.contradictions = {"the views are left out: " + merged.error().detail};
+  }
   for (size_t i = 0; i < ranks.size(); ++i) {
     UNIRACK_TRY(add_rank(builder, ranks[i], names.of(ranks[i]), static_cast<Rank>(i)));
   }

@@ -41,7 +41,8 @@ struct PoolGraph {
 };
 
 // `views` by rank; empty from those who do not speak. A machine whose name another one has too is
-// renamed "NAME~2". An error names the rank whose view is bad.
+// renamed "NAME~2". An error names the rank whose view is bad; views that cannot be merged are left
+// out by all, which is among the contradictions.
 Result<PoolGraph> make_pool_graph(std::span<const RankPlace> ranks,
                                   std::span<const std::vector<std::byte>> views);
 

@@ -108,6 +108,21 @@ TEST(PoolGraphTest, ViewsThatDifferAreReported) {
               ElementsAre(HasSubstr("'leaf0': attribute model is 'Q2' as well as 'Q1'")));
 }
 
+TEST(PoolGraphTest, ViewsThatCannotBeMergedAreLeftOut) {
+  const std::vector<RankPlace> ranks = {{"a", "1", "", 1}, {"b", "2", "", 1}};
+  Views views;
+  for (const char* machine : {"a", "b"}) {
+    GraphBuilder builder;
+    Node& leaf = builder.node(add(builder, NodeKind::leaf, "leaf0"));
+    for (int i = 0; i < 100; ++i) leaf.set_attribute(machine + std::to_string(i), "");
+    views.push_back(encode_graph(build(std::move(builder))));
+  }
+  const auto pool = make_pool_graph(ranks, views);
+  ASSERT_TRUE(pool) << pool.error().to_string();
+  EXPECT_THAT(names_of(pool->graph), ElementsAre("a/rank0", "a/cpu0", "b/rank1", "b/cpu0"));
+  EXPECT_THAT(pool->contradictions, ElementsAre(HasSubstr("left out: node 'leaf0' has more")));
+}
+
 TEST(PoolGraphTest, ABadViewNamesItsRank) {
   const std::vector<RankPlace> ranks = {{"a", "1", "", 1}, {"b", "2", "", 1}};
   auto bad = view_of("b");
