@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <span>
+#include <unordered_map>
 
 #include "lib/base/hash.h"
 #include "lib/topology/formats/nccl_tree.h"
@@ -82,6 +82,7 @@ class NcclWriter {
   const GpusByBus gpus_;
   bool amd_;
   bool several_hosts_ = false;
+  std::unordered_map<NodeIndex, std::string> busids_;  // of GPUs, made-up ones too
   XmlWriter xml_{words_of(kOrder)};
 };
 
@@ -156,7 +157,7 @@ void NcclWriter::put_nvlinks(const NcclItem& item) {
     for (const auto& [peer, count] : targets.to_gpus) {
       const Node& node = graph_.node(peer);
       const std::string_view type = node.attribute("class");
-      put(node.attribute("pci"), std::to_string(count),
+      put(busids_[peer], std::to_string(count),
           !type.empty() ? type
           : amd_        ? "0x038000"
                         : "0x030200");
@@ -310,6 +311,13 @@ void NcclWriter::put_cpu(const NcclHost& host, const NcclItem& item) {
 }
 
 void NcclWriter::put_host(const NcclHost& host) {
+  for (const NcclItem& item : host.items) {
+    if (item.node) busids_.emplace(*item.node, item.busid);
+    for (const size_t child : item.children) {
+      const NcclItem& below = host.items[child];
+      if (below.is_function) busids_.emplace(*below.node, item.busid);
+    }
+  }
   for (const size_t root : host.roots) put_cpu(host, host.items[root]);
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "lib/topology/formats/unirack_json.h"
+#include "lib/topology/generate/generate.h"
 #include "tests/support/graphs.h"
 #include "tests/support/test_data.h"
 
@@ -349,6 +350,52 @@ TEST(NcclXml, WritesGraphsFromElsewhere) {
     EXPECT_EQ(again.count, link.count);
     EXPECT_EQ(again.bandwidth, link.bandwidth);
   }
+}
+
+// What generators make has no bus ids: they are made up, and links lead to them.
+TEST(NcclXml, WritesGeneratedMachines) {
+  for (const char* spec : {"dgx-a100:boxes=1", "dgx-h100:boxes=2", "nvl72", "mi300x", "mi250"}) {
+    const auto graph = generate(spec);
+    ASSERT_TRUE(graph) << spec << ": " << graph.error().detail;
+    const auto text = write_nccl_xml(*graph);
+    ASSERT_TRUE(text) << spec << ": " << text.error().detail;
+    const auto back = read_nccl_xml(*text, {});
+    ASSERT_TRUE(back) << spec << ": " << back.error().detail << "\n" << *text;
+    EXPECT_EQ(back->members().size(), graph->members().size()) << spec;
+    const auto bandwidth = [](const Graph& of) {
+      uint64_t sum = 0;
+      for (const Link& link : of.links()) {
+        const bool fabric = link.kind == LinkKind::nvlink || link.kind == LinkKind::xgmi;
+        if (fabric) sum += link.total_bandwidth();
+      }
+      return sum;
+    };
+    EXPECT_EQ(bandwidth(*back), bandwidth(*graph)) << spec;
+    EXPECT_EQ(canonical(write_nccl_xml(*back).value()), canonical(*text)) << spec;
+  }
+}
+
+// Links between switches lead in circles; <gin> and <rma> say a port again.
+TEST(NcclXml, PcilinksAndTwinsOfPorts) {
+  const std::string text =
+      R"(<system version="1"><cpu numaid="0" arch="x86_64" vendor="x" familyid="0" modelid="0">
+    <pci busid="0000:01:00.0" class="0x060400" link_speed="" link_width="0">
+      <pci busid="0000:02:00.0" class="0x060400" link_speed="" link_width="0">
+        <pcilink target="0000:03:00.0"/><pcilink target="0000:99:00.0"/></pci></pci>
+    <pci busid="0000:03:00.0" class="0x060400" link_speed="" link_width="0">
+      <pci busid="0000:04:00.0" class="0x020700" link_speed="" link_width="0">
+        <nic><net name="mlx5_0" dev="0"/><gin name="mlx5_0" dev="0" gdr="1"/>
+          <rma name="mlx5_0" dev="0"/></nic></pci>
+      <pcilink target="0000:02:00.0"/></pci>
+    <nic><net name="a" dev="1"/><net name="b" dev="2"/></nic><nic><net name="c" dev="3"/></nic>
+  </cpu></system>)";
+  const Graph graph = read_nccl_xml(text, {}).value();
+  EXPECT_EQ(link_of(graph, "host/pci/0000:03:00.0", "host/pci/0000:02:00.0", LinkKind::pcie).count,
+            1u);
+  EXPECT_EQ(canonical(write_nccl_xml(graph).value()), canonical(text));
+  EXPECT_EQ(
+      error_of("<system version='1'><cpu numaid='0'><nic><gin name='x'/></nic></cpu></system>"),
+      "line 1, <gin>: expected the 'name' of a <net> beside it, found 'x'");
 }
 
 TEST(NcclXml, WhatNcclWouldRefuseIsNotWritten) {
