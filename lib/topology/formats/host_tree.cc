@@ -60,7 +60,10 @@ Status HostTree::add_switches(GraphBuilder& builder) const {
     const auto& [name, from] = switches_[i];
     Node node;
     node.name = name;
-    node.kind = from.has_hosts || heights_[i] == 0 ? NodeKind::leaf : NodeKind::spine;
+    node.kind = from.is_assumed                      ? NodeKind::network_switch
+                : from.has_hosts || heights_[i] == 0 ? NodeKind::leaf
+                                                     : NodeKind::spine;
+    if (from.is_assumed) node.provenance = Provenance::assumed;
     for (const auto& [key, value] : from.attributes) node.set_attribute(key, value);
     // What writers go by to know which end of a cable is above.
     node.set_attribute("tier", std::to_string(heights_[i]));
@@ -104,13 +107,23 @@ Status HostTree::add_hosts(GraphBuilder& builder) const {
           {.from = *rank, .to = *added, .kind = LinkKind::pcie, .provenance = Provenance::assumed});
       builder.join({.from = *added,
                     .to = static_cast<NodeIndex>(from.switches[i]),
-                    .kind = LinkKind::infiniband});
+                    .kind = LinkKind::infiniband,
+                    .provenance = switches_[from.switches[i]].second.is_assumed
+                                      ? Provenance::assumed
+                                      : Provenance::imported});
     }
   }
   return ok_status();
 }
 
+void HostTree::join_all() {
+  const size_t network = switch_index("network");
+  at(network).is_assumed = true;
+  for (const auto& [name, host] : hosts_) place(name, network);
+}
+
 Result<Graph> HostTree::make_graph(std::string origin) && {
+  if (switches_.empty()) join_all();
   UNIRACK_TRY(find_heights());
   GraphBuilder builder;
   UNIRACK_TRY(add_switches(builder));

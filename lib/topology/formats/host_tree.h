@@ -2,7 +2,9 @@
 //
 // Such files know neither devices nor rates. A host becomes one rank with one NIC a switch that it
 // stands under; rates are 0, and the cables are taken for InfiniBand. A named domain (NVLink) is
-// the rank's Node::domain. Filled by one reader, then turned into a graph once; no thread promises.
+// the rank's Node::domain. Where the file has no switch at all, one is assumed to join all hosts:
+// that they cannot reach each other is not what it says. Filled by one reader, then turned into a
+// graph once; no thread promises.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +30,7 @@ class HostTree {
     std::vector<size_t> children;
     uint32_t line = 0;  // 0: only named by another
     bool has_hosts = false;
+    bool is_assumed = false;
     std::vector<std::pair<std::string, std::string>> attributes;
   };
 
@@ -44,6 +47,7 @@ class HostTree {
   Result<Graph> make_graph(std::string origin) &&;
 
  private:
+  void join_all();
   Status find_heights();
   Status add_switches(GraphBuilder& builder) const;
   Status add_hosts(GraphBuilder& builder) const;

@@ -64,6 +64,10 @@ TEST(Slurm, BlocksAndBack) {
   EXPECT_EQ(domains[1].name, "block2");
   EXPECT_EQ(domains[1].members.size(), 4u);
   EXPECT_EQ(write_slurm_block(graph).value(), text);
+  // Blocks say nothing of the network, so all are taken to reach each other.
+  EXPECT_EQ(node(graph, "network").kind, NodeKind::network_switch);
+  EXPECT_EQ(node(graph, "network").provenance, Provenance::assumed);
+  EXPECT_EQ(graph.links_from(*graph.find("network")).size(), 11u);
 }
 
 // Keys in any case, comments, and both plugins in one file.
