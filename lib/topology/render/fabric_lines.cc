@@ -44,10 +44,10 @@ class FabricLines {
     const NodeKind kind = graph_.node(hub).kind;
     if (is_device(device) && is_switch(kind) && groups_.racks[rack_of(device)].is_outside) {
       const Rect& at = place_[device];
-      Line line{LineRole::own, true, {}, {index}, line_width(edge.bandwidth)};
-      line.path = curve({at.centre_x(), at.y}, {place_[hub].centre_x(), place_[hub].bottom()});
-      picture_.lines.push_back(std::move(line));
-      return;
+      // Strays are of interest one by one.
+      return add_line(LineRole::detail,
+                      curve({at.centre_x(), at.y}, {place_[hub].centre_x(), place_[hub].bottom()}),
+                      {index});
     }
     if (is_device(device) && rack_of(device) != FabricGroups::kNoRack &&
         (is_switch(kind) || kind == NodeKind::nvswitch)) {

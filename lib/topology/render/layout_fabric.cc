@@ -208,8 +208,7 @@ class FabricLayout {
     size_t gpus = 0;
     for (const Tray& tray : rack.trays) gpus += tray.members.size();
     // Up to the NICs, whose buses leave upwards.
-    picture_.frames.push_back(
-        {FrameKind::rack, frame, fitted(rack_label(rack, gpus), nics_x(0) - 14, 10), {}});
+    picture_.frames.push_back({FrameKind::rack, frame, rack_label(rack, gpus, nics_x(0) - 10), {}});
     y += kHeader;
     Rect domain{members_x(x) - 4, y - 2, static_cast<double>(member_columns_) * kMemberPitch + 5,
                 0};
@@ -226,13 +225,16 @@ class FabricLayout {
     buses_.rack_frames.push_back(frame);
   }
 
-  std::string rack_label(const RackGroup& rack, size_t members) const {
-    std::string label =
-        rack.name.empty() || rack.name.starts_with("rack") ? rack.name : "rack " + rack.name;
+  std::string rack_label(const RackGroup& rack, size_t members, double width) const {
+    constexpr double kFont = 10;
     if (rack.is_outside) return "in no rack";
-    if (members == 0) return label;
-    if (!label.empty()) label += " \u00b7 ";
-    return label + count_text(members, member_word(rack), member_word(rack, 2));
+    const std::string count =
+        members == 0 ? "" : count_text(members, member_word(rack), member_word(rack, 2));
+    if (rack.name.empty()) return fitted(count, width, kFont);
+    const std::string label = rack.name + (count.empty() ? "" : " \u00b7 " + count);
+    const bool says_rack = rack.name.starts_with("rack");
+    if (!says_rack && text_width("rack " + label, kFont) <= width) return "rack " + label;
+    return fitted(label, width, kFont);
   }
 
   std::string_view member_word(const RackGroup& rack, size_t count = 1) const {

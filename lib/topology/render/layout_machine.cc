@@ -13,16 +13,23 @@ namespace {
 
 constexpr double kMargin = 28;
 constexpr double kDeviceWidth = 78;
+constexpr double kDeviceWidthMany = 60;  // of more devices than these
+constexpr size_t kManyDevices = 12;
 constexpr double kDeviceHeight = 38;
 constexpr double kGap = 10;
 constexpr double kBridgeHeight = 20;
 constexpr double kRootHeight = 34;
-constexpr double kLevel = 44;  // from one row of bridges to the next
+constexpr double kLevel = 44;  // from one row of bridges to the next, at least
 constexpr double kWidthScale = 1.5;
 constexpr size_t kDepthMax = 32;  // a deeper tree continues as another root
 
 bool is_device(NodeKind kind) {
   return kind == NodeKind::gpu || kind == NodeKind::nic || kind == NodeKind::rank;
+}
+
+// Without the PCI domain that all have on most machines.
+std::string_view bridge_name(std::string_view name) {
+  return name.starts_with("0000:") ? name.substr(5) : name;
 }
 
 class MachineLayout {
@@ -33,6 +40,12 @@ class MachineLayout {
         place_(graph.nodes().size()),
         seen_(graph.nodes().size(), false) {
     picture_.edges = std::move(edges);
+    const auto devices =
+        static_cast<size_t>(std::count_if(graph.nodes().begin(), graph.nodes().end(),
+                                          [](const Node& node) { return is_device(node.kind); }));
+    if (devices > kManyDevices) device_width_ = kDeviceWidthMany;
+    // A wide machine is drawn higher, or it would be a strip.
+    level_ = std::clamp(static_cast<double>(devices) * 3.4, kLevel, 84.0);
   }
 
   Picture draw() {
@@ -114,7 +127,7 @@ class MachineLayout {
     }
     for (const NodeIndex child : sorted(std::move(children))) place_tree(child, depth + 1);
     const bool is_leaf = right_ == begin;
-    if (is_leaf) right_ += kDeviceWidth + kGap;
+    if (is_leaf) right_ += device_width_ + kGap;
     Rect& rect = place_[node];
     rect.x = begin;
     rect.width = right_ - kGap - begin;
@@ -125,10 +138,10 @@ class MachineLayout {
     deepest_ = std::max(deepest_, depth);
     const bool is_root = graph_.node(node).kind == NodeKind::cpu;
     rect.height = is_root ? kRootHeight : kBridgeHeight;
-    rect.y = top() + static_cast<double>(depth) * kLevel + (is_root ? 0 : kRootHeight - 20);
-    if (!is_root && rect.width > kDeviceWidth * 1.5 + kGap) {
+    rect.y = top() + static_cast<double>(depth) * level_ + (is_root ? 0 : kRootHeight - 20);
+    if (!is_root && rect.width > device_width_ * 1.5 + kGap) {
       // A bridge is no wider than its name; its lines spread below it.
-      const double width = kDeviceWidth * 1.5;
+      const double width = device_width_ * 1.5;
       rect.x += (rect.width - width) / 2;
       rect.width = width;
     }
@@ -141,13 +154,13 @@ class MachineLayout {
     const bool has_tree = devices_.size() < graph_.nodes().size() &&
                           (!of_kind(NodeKind::cpu).empty() || !of_kind(NodeKind::pcie).empty());
     const double y =
-        has_tree ? top() + static_cast<double>(deepest_) * kLevel + kRootHeight + 34 : top() + 8;
+        has_tree ? top() + static_cast<double>(deepest_) * level_ + kRootHeight + 34 : top() + 8;
     for (const NodeIndex device : devices_) {
       place_[device].y = y;
       place_[device].height = kDeviceHeight;
-      place_[device].width = kDeviceWidth;
+      place_[device].width = device_width_;
     }
-    bottom_ = devices_.empty() ? top() + static_cast<double>(deepest_) * kLevel + kRootHeight
+    bottom_ = devices_.empty() ? top() + static_cast<double>(deepest_) * level_ + kRootHeight
                                : y + kDeviceHeight;
   }
 
@@ -170,7 +183,7 @@ class MachineLayout {
     device_bottom_ = bottom_;
     if (has_arcs) bottom_ += arc_room();
     for (const NodeIndex node : of_kind(NodeKind::nvswitch)) {
-      bottom_ += 40;
+      bottom_ += level_ - 4;
       place_[node] = {first, bottom_, std::max(last - first, 120.0), 24};
       bottom_ += 24;
     }
@@ -213,7 +226,7 @@ class MachineLayout {
       const double room = cell.at.width - 8;
       cell.label =
           fitted(cell.is_bar ? bar_label(graph_, neighbours_, picture_.edges, i, room, cell.font)
-                             : std::string(short_name(node.name)),
+                             : std::string(bridge_name(short_name(node.name))),
                  room, cell.font);
       cell.detail = fitted(detail_of(i), room, 8.5);
       if (!is_device(node.kind) && node.kind != NodeKind::cpu) cell.detail.clear();
@@ -224,14 +237,13 @@ class MachineLayout {
   std::string detail_of(NodeIndex index) const {
     const Node& node = graph_.node(index);
     if (const auto model = node.attribute("model"); !model.empty()) return std::string(model);
-    uint64_t speed = 0;
+    // Of the links to other GPUs or machines; of PCIe where there are none.
+    uint64_t speed = 0, pcie = 0;
     for (const auto& [next, edge] : neighbours_.of(index)) {
-      if (picture_.edges[edge].kind != LinkKind::pcie) {
-        speed += picture_.edges[edge].bandwidth;
-      } else if (speed == 0 && is_device(node.kind)) {
-        speed = picture_.edges[edge].bandwidth;
-      }
+      const bool is_pcie = picture_.edges[edge].kind == LinkKind::pcie;
+      (is_pcie ? pcie : speed) += picture_.edges[edge].bandwidth;
     }
+    if (speed == 0) speed = pcie;
     if (node.kind == NodeKind::cpu) return std::string(node.attribute("cpus"));
     return speed > 0 ? speed_text(speed) : std::string();
   }
@@ -285,6 +297,8 @@ class MachineLayout {
   std::vector<Rect> place_;
   std::vector<bool> seen_;
   std::vector<NodeIndex> devices_;
+  double device_width_ = kDeviceWidth;
+  double level_ = kLevel;
   size_t deepest_ = 0;
   double right_ = kMargin;
   double bottom_ = 0;

@@ -15,6 +15,7 @@ namespace unirack {
 namespace {
 
 constexpr int kRailColours = 8;
+constexpr double kFileWidthMin = 760;  // for title and legend
 
 class SvgWriter {
  public:
@@ -25,6 +26,11 @@ class SvgWriter {
       const Highlight& shown = options.highlights.front();
       cut_nodes_.insert(shown.nodes.begin(), shown.nodes.end());
       for (const size_t edge : edges_with(picture, shown.links)) cut_edges_.insert(edge);
+      for (const Line& line : picture.lines) {
+        if (line.role == LineRole::bundle && is_cut(line)) {
+          bundled_.insert(line.edges.begin(), line.edges.end());
+        }
+      }
     }
     for (const Note& note : options.notes) noted_.insert(note.node);
   }
@@ -82,19 +88,25 @@ class SvgWriter {
     add("</g>");
   }
 
+  // A bundle, only if all of it is.
   bool is_cut(const Line& line) const {
-    return std::any_of(line.edges.begin(), line.edges.end(),
+    return std::all_of(line.edges.begin(), line.edges.end(),
                        [&](size_t edge) { return cut_edges_.contains(edge); });
+  }
+  bool shows_cut(const Line& line) const {
+    return is_cut(line) &&
+           (line.role != LineRole::detail || !bundled_.contains(line.edges.front()));
   }
 
   void add_glow(const Line& line) {
-    if (line.role == LineRole::detail || !is_cut(line)) return;
+    if (!shows_cut(line)) return;
     add(R"(<path class="glow" d="{}" stroke-width="{:.1f}"/>)", line.path, line.width + 5);
   }
 
   void add_line(const Line& line) {
     // A file has no one to point at things: what only shows on hover stays out of it.
-    if (is_static_ && line.role == LineRole::detail && !is_bad(line)) return;
+    const bool stands_out = is_bad(line) || shows_cut(line);
+    if (is_static_ && line.role == LineRole::detail && !stands_out) return;
     const Edge& first = picture_.edges[line.edges.front()];
     std::string classes = "l " + std::string(to_text(first.kind));
     if (first.rail >= 0 && first.kind != LinkKind::pcie) {
@@ -107,12 +119,12 @@ class SvgWriter {
       classes += fmt::format(" k{}", summary_.class_of[line.edges.front()]);
       if (first.is_faulty()) classes += first.health == Health::down ? " bad down" : " bad";
     }
-    if (is_cut(line)) classes += " cut";
+    if (shows_cut(line)) classes += " cut";
     std::string edges;
     for (const size_t edge : line.edges) edges += (edges.empty() ? "" : ",") + std::to_string(edge);
     add("<path class=\"{}\" d=\"{}\" stroke-width=\"{:.2g}\" data-e=\"{}\"{}/>\n", classes,
         line.path, line.width, edges,
-        is_bad(line) && line.role == LineRole::detail ? " style=\"visibility:visible\"" : "");
+        stands_out && line.role == LineRole::detail ? " style=\"visibility:visible\"" : "");
   }
 
   // A broken link is always seen, even where its neighbours are one bus.
@@ -151,7 +163,7 @@ class SvgWriter {
   const Summary& summary_;
   const bool is_static_;
   std::set<NodeIndex> cut_nodes_, noted_;
-  std::set<size_t> cut_edges_;
+  std::set<size_t> cut_edges_, bundled_;
   std::string out_;
 };
 
@@ -161,10 +173,10 @@ struct Furniture {
   double top = 0, bottom = 0;
 };
 
-Furniture furniture(const Graph& graph, const Picture& picture, const Summary& summary,
-                    const PictureOptions& options) {
+Furniture furniture(const Graph& graph, const Picture& picture, double width,
+                    const Summary& summary, const PictureOptions& options) {
   constexpr double kLeft = 24, kFont = 10.5;
-  const double room = picture.width - 2 * kLeft;
+  const double room = width - 2 * kLeft;
   Furniture made;
   const auto line = [&](double y, double font, std::string_view classes, std::string_view words) {
     made.above += fmt::format(R"(<text x="{}" y="{}" font-size="{}" class="{}">{}</text>)", kLeft,
@@ -183,13 +195,13 @@ Furniture furniture(const Graph& graph, const Picture& picture, const Summary& s
   double x = kLeft, y = 12;
   for (const LegendItem& item : legend_of(graph, picture, summary, options)) {
     std::string words = item.text;
-    if (item.count > 0) words += " " + grouped(item.count);
-    const double width = 32 + text_width(words, kFont) + 14;
-    if (x > kLeft && x + width > picture.width - kLeft) x = kLeft, y += 20;
+    if (item.count > 0) words += ": " + grouped(item.count);
+    const double needed = 32 + text_width(words, kFont) + 14;
+    if (x > kLeft && x + needed > width - kLeft) x = kLeft, y += 20;
     made.below += fmt::format(
         R"--(<g transform="translate({:.5g} {:.5g})">{}<text x="32" y="11" font-size="{}">{}</text></g>)--",
         x, y, sample_svg(item), kFont, xml_escaped(words));
-    x += width;
+    x += needed;
   }
   made.bottom = y + 26;
   return made;
@@ -227,17 +239,19 @@ std::string drawing_svg(const Graph& graph, const Picture& picture, const Summar
 std::string render_svg(const Graph& graph, const PictureOptions& options) {
   const Picture picture = draw(graph);
   const Summary summary = summarize(graph, picture.edges);
-  const Furniture around = furniture(graph, picture, summary, options);
+  const double width = std::max(picture.width, kFileWidthMin);
+  const Furniture around = furniture(graph, picture, width, summary, options);
   const double height = around.top + picture.height + around.bottom;
   const std::string body = SvgWriter(graph, picture, summary, options, true).write();
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"picture\" viewBox=\"0 0 {0:.6g} {1:.6g}\" "
       "width=\"{0:.6g}\" height=\"{1:.6g}\">\n<title>{2}</title>\n<style>{3}</style>\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"var(--ground)\"/>\n{4}\n"
-      "<g transform=\"translate(0 {5})\">{6}</g>\n<g transform=\"translate(0 {7:.6g})\">{8}</g>\n"
+      "<g transform=\"translate({9:.5g} {5})\">{6}</g>\n<g transform=\"translate(0 "
+      "{7:.6g})\">{8}</g>\n"
       "</svg>\n",
-      picture.width, height, xml_escaped(title_of(graph, options)), assets::kPictureStyle,
-      around.above, around.top, body, around.top + picture.height, around.below);
+      width, height, xml_escaped(title_of(graph, options)), assets::kPictureStyle, around.above,
+      around.top, body, around.top + picture.height, around.below, (width - picture.width) / 2);
 }
 
 }  // namespace unirack

@@ -349,7 +349,13 @@
       for (const line of svg.querySelectorAll(".l.cut")) line.classList.remove("cut");
       glow.replaceChildren();
       for (const node of nodes) cells[node].classList.add("in");
-      for (const line of new Set(edges.map((edge) => lines[edge].bundle || lines[edge].own))) {
+      // A bus only where all of it is meant.
+      const cut = new Set(edges);
+      const lineOf = (edge) => {
+        const {own, bundle} = lines[edge];
+        return bundle && bundle.edges.every((each) => cut.has(each)) ? bundle : own;
+      };
+      for (const line of new Set(edges.map(lineOf))) {
         line.classList.add("cut");
         const path = line.cloneNode();
         path.removeAttribute("data-e");
