@@ -313,6 +313,9 @@ Result<std::optional<NodeIndex>> HwlocReader::end_of(xml_node object) {
 Status HwlocReader::add_matrix(const HwlocMatrix& matrix) {
   std::vector<std::optional<NodeIndex>> ends;
   for (const xml_node object : matrix.objects) ends.push_back(UNIRACK_TRY(end_of(object)));
+  if (builder_.links().size() + matrix.values.size() > kGraphLinksMax) {
+    return file_.error(matrix.element, fmt::format("expected at most {} links", kGraphLinksMax));
+  }
   const LinkKind kind = matrix.name == "XGMIBandwidth" ? LinkKind::xgmi : LinkKind::nvlink;
   for (size_t from = 0; from < ends.size(); ++from) {
     for (size_t to = 0; to < ends.size(); ++to) {

@@ -34,7 +34,7 @@ struct Host {
   std::vector<NodeIndex> cpus;
   std::unordered_map<std::string, NodeIndex> gpus;  // by bus id
   std::unordered_map<std::string, NodeIndex> bridges;
-  std::map<int64_t, size_t> numa_lines;
+  std::map<int64_t, xml_node> numas;
   size_t gpu_count = 0;
 };
 
@@ -69,7 +69,7 @@ class NcclReader {
   Status read_c2c(const Deferred& gpu);
   Status read_pcilinks(const Deferred& bridge);
   Result<NodeIndex> nvswitch();
-  void join_cpus(const Host& host);
+  Status join_cpus(const Host& host);
 
   Host& host() { return hosts_[host_]; }
   // Adds under that name, or that name with ".2" and so on.
@@ -142,10 +142,10 @@ Status NcclReader::find_hosts() {
 Status NcclReader::read_cpu(xml_node cpu) {
   host_ = host_of_hash_[cpu.attribute("host_hash").value()];
   const int64_t numa = UNIRACK_TRY(file_.needed_number(cpu, "numaid", -1, kNumberMax));
-  const auto [twin, fresh] = host().numa_lines.emplace(numa, file_.line_of(cpu));
+  const auto [twin, fresh] = host().numas.emplace(numa, cpu);
   if (!fresh) {
     return file_.error(cpu, fmt::format("expected each 'numaid' once, found {} as in line {}", numa,
-                                        twin->second));
+                                        file_.line_of(twin->second)));
   }
   if (host().cpus.size() >= kCpusMax) {
     return file_.error(cpu, fmt::format("expected at most {} of a host", kCpusMax));
@@ -423,7 +423,10 @@ Status NcclReader::read_pcilinks(const Deferred& bridge) {
   return ok_status();
 }
 
-void NcclReader::join_cpus(const Host& host) {
+Status NcclReader::join_cpus(const Host& host) {
+  if (builder_.links().size() + host.cpus.size() * host.cpus.size() > kGraphLinksMax) {
+    return file_.error(file_.root(), fmt::format("expected at most {} links", kGraphLinksMax));
+  }
   for (const NodeIndex from : host.cpus) {
     const Node& cpu = builder_.node(from);
     const uint64_t bandwidth =
@@ -439,6 +442,7 @@ void NcclReader::join_cpus(const Host& host) {
                         .provenance = Provenance::assumed});
     }
   }
+  return ok_status();
 }
 
 Result<Graph> NcclReader::read(const ReadOptions& options) {
@@ -454,7 +458,7 @@ Result<Graph> NcclReader::read(const ReadOptions& options) {
     UNIRACK_TRY(read_c2c(gpu));
   }
   for (const Deferred& bridge : pcilinks_) UNIRACK_TRY(read_pcilinks(bridge));
-  for (const Host& host : hosts_) join_cpus(host);
+  for (const Host& host : hosts_) UNIRACK_TRY(join_cpus(host));
   return std::move(builder_).build("nccl-xml" +
                                    (options.file_name.empty() ? "" : " " + options.file_name));
 }

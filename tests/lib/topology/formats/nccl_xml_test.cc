@@ -212,6 +212,20 @@ TEST(NcclXml, BadFilesAreAnsweredWithTheLine) {
             "'?'");
 }
 
+// A small file must not become a large graph.
+TEST(NcclXml, CpusAreBounded) {
+  std::string one_host = "<system version='1'>";
+  for (int i = 0; i < 700; ++i) one_host += "<cpu numaid='" + std::to_string(i) + "'/>";
+  EXPECT_EQ(error_of(one_host + "</system>"), "line 1, <cpu>: expected at most 640 of a host");
+  std::string many = "<system version='1'>";
+  for (int host = 0; host < 40; ++host) {
+    for (int i = 0; i < 640; ++i) {
+      many += "<cpu host_hash='" + std::to_string(host) + "' numaid='" + std::to_string(i) + "'/>";
+    }
+  }
+  EXPECT_EQ(error_of(many + "</system>"), "line 1, <system>: expected at most 8000000 links");
+}
+
 // One element: its name and attributes, sorted, and its children, sorted.
 std::string canonical(pugi::xml_node element) {
   std::vector<std::string> attributes;
