@@ -15,7 +15,8 @@ endif()
 # perf/topo/: the topology tool, unirack-topo. It reads lib/topology, which the shared library does
 # not export, so it is linked with the objects. Its commands are built for the tests too.
 file(GLOB UNIRACK_TOPO_SOURCES CONFIGURE_DEPENDS perf/topo/*.cc)
-list(REMOVE_ITEM UNIRACK_TOPO_SOURCES ${PROJECT_SOURCE_DIR}/perf/topo/main.cc)
+list(REMOVE_ITEM UNIRACK_TOPO_SOURCES ${PROJECT_SOURCE_DIR}/perf/topo/main.cc
+  ${PROJECT_SOURCE_DIR}/perf/topo/bound_bench.cc)
 add_library(unirack_topo_commands STATIC ${UNIRACK_TOPO_SOURCES})
 target_link_libraries(unirack_topo_commands PUBLIC unirack_perf_common)
 
