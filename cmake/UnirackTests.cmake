@@ -18,6 +18,9 @@ else()
   set(UNIRACK_TEST_FILTER "*")
 endif()
 
+if(NOT TARGET unirack_topo_commands)
+  list(FILTER UNIRACK_TEST_SUPPORT EXCLUDE REGEX "/topo_tool\\.cc$")
+endif()
 add_executable(unirack_tests ${UNIRACK_TEST_SOURCES} ${UNIRACK_TEST_SUPPORT})
 target_link_libraries(unirack_tests PRIVATE unirack_objects nlohmann_json::nlohmann_json
   GTest::gmock GTest::gtest)

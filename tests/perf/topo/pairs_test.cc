@@ -46,7 +46,7 @@ TEST(TopoPairs, ClassesHaveLeastMedianAndMost) {
   EXPECT_EQ(classes[1].nominal_gb_s, 4);
 }
 
-TEST(TopoPairsThreaded, MeasuresRanksOfOneProcess) {
+TEST(TopoPairs, MeasuresRanksOfOneProcess) {
   auto ranks = api::Communicator::join_threads(2);
   ASSERT_TRUE(ranks) << ranks.error().text;
   std::vector<PairResult> results[2];
