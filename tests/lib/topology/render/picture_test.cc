@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <set>
+#include <string>
 
+#include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"
 #include "tests/support/sample_graphs.h"
+#include "tests/support/watchdog.h"
 
 namespace unirack {
 namespace {
@@ -70,6 +75,23 @@ TEST(Picture, EveryNodeAndLinkHasItsPlace) {
     SCOPED_TRACE(spec);
     check(must_generate(spec));
   }
+}
+
+TEST(Picture, RealFilesToo) {
+  const char* data = std::getenv("UNIRACK_TEST_DATA");
+  if (data == nullptr) GTEST_SKIP() << "UNIRACK_TEST_DATA is not set";
+  unirack::testing::extend_watchdog(3);
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           std::string(data) + "/topologies", std::filesystem::directory_options::none)) {
+    if (!entry.is_regular_file()) continue;
+    const auto graph = read_graph_file(entry.path().string(), "", {});
+    if (!graph || graph->nodes().size() > 2000) continue;
+    SCOPED_TRACE(entry.path().string());
+    check(*graph);
+    ++count;
+  }
+  EXPECT_GT(count, 40u);
 }
 
 TEST(Picture, ALargePoolIsDrawnInRowsNotInALine) {
