@@ -14,7 +14,7 @@ constexpr uint64_t kGibi = uint64_t{1} << 30;
 constexpr uint64_t kOpenFilesGood = 4096;
 
 std::string binary_size(uint64_t bytes) {
-  if (bytes == kUnlimited) return "unlimited";
+  if (bytes == kNoLimit) return "unlimited";
   if (bytes >= kGibi) {
     return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / static_cast<double>(kGibi));
   }
@@ -204,7 +204,7 @@ class MachineCheck {
     if (!probe_.memlock_bytes) return;
     const std::string size =
         fmt::format("RLIMIT_MEMLOCK is {}", binary_size(*probe_.memlock_bytes));
-    if (*probe_.memlock_bytes == kUnlimited) return add(Severity::ok, "memlock", size);
+    if (*probe_.memlock_bytes == kNoLimit) return add(Severity::ok, "memlock", size);
     const char* advice =
         "ulimit -l unlimited; /etc/security/limits.conf: * - memlock unlimited; docker run "
         "--ulimit memlock=-1";

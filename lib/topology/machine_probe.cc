@@ -89,7 +89,7 @@ void read_cpu_limit(Sysfs& sysfs, MachineProbe& probe) {
            sysfs.read_integer("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
 }
 
-uint64_t limit(rlim_t value) { return value == RLIM_INFINITY ? kUnlimited : uint64_t{value}; }
+uint64_t limit(rlim_t value) { return value == RLIM_INFINITY ? kNoLimit : uint64_t{value}; }
 
 size_t count_with_prefix(const Sysfs& sysfs, std::string_view folder, std::string_view prefix) {
   const auto names = sysfs.list(folder);

@@ -13,7 +13,7 @@
 
 namespace unirack {
 
-inline constexpr uint64_t kUnlimited = UINT64_MAX;
+inline constexpr uint64_t kNoLimit = UINT64_MAX;
 
 struct ProbedPort {  // a PCIe port above a GPU or an RDMA NIC
   std::string bus_id;

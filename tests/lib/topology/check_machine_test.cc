@@ -24,7 +24,7 @@ MachineProbe good() {
   probe.iommu_count = 4;
   probe.kernel_command_line = "ro quiet iommu=pt";
   probe.shm_bytes = uint64_t{64} << 30;
-  probe.memlock_bytes = kUnlimited;
+  probe.memlock_bytes = kNoLimit;
   probe.open_files = 65536;
   probe.ptrace_scope = 0;
   probe.numa_balancing = 0;
