@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 usage() {
   cat <<'EOF'
-Usage: scripts/fuzz.sh [--seconds N] [--record FILE] [TARGET...]
+Usage: scripts/fuzz.sh [--seconds N | --each N] [--record FILE] [TARGET...]
 
 Fuzzes the targets (default: all of tests/fuzz/, those whose code changed last first), as many at a
 time as there are cores. Builds them first when they are not built. Starts from
@@ -12,16 +12,19 @@ tests/fuzz/corpus/TARGET/ and keeps what it learns in build/asan/corpus/TARGET/;
 is left in build/asan/crashes/ and named.
 
   --seconds N    wall-clock time for all targets together (default 240)
+  --each N       seconds for each target instead
   --record FILE  where to write `passed fuzz.TARGET` and `failed fuzz.TARGET` lines
 EOF
 }
 
 seconds=240
+each_s=0
 record=$root/build/asan/fuzz.record
 targets=()
 while (($# > 0)); do
   case $1 in
     --seconds) seconds=$2; shift 2 ;;
+    --each) each_s=$2; shift 2 ;;
     --record) record=$2; shift 2 ;;
     --help) usage; exit 0 ;;
     -*) usage >&2; exit 2 ;;
@@ -49,7 +52,7 @@ fi
 build_preset fuzz
 
 # Each core works through its share of the targets, one after the other.
-each_s=$((seconds / ((${#targets[@]} + jobs - 1) / jobs)))
+((each_s > 0)) || each_s=$((seconds / ((${#targets[@]} + jobs - 1) / jobs)))
 ((each_s > 0)) || each_s=1
 
 fuzz_one() {
