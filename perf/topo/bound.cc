@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "lib/topology/flow/concurrent_flow.h"
 #include "perf/topo/collectives.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
@@ -37,6 +38,8 @@ class BoundCommand : public Command {
     command.add_option("--k", k_, "also the best all-gather of N trees per root")
         ->type_name("N")
         ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 20));
+    command.add_flag("--exact", exact_,
+                     "also the exact all-to-all, by linear program: up to a few hundred members");
     command.add_flag("--time", time_, "how long each took to compute");
     command.add_flag("--json", json_, "exact fractions, cuts as names of nodes and links");
     command.add_option("--html", html_, "write a page with the limiting cuts marked")
@@ -52,6 +55,7 @@ class BoundCommand : public Command {
         "  unirack-topo bound nvl72:racks=8\n"
         "  unirack-topo bound fabric.out --collective all-gather --time\n"
         "  unirack-topo bound fabric.out --kill leaf:3 --html without-leaf-3.html\n"
+        "  unirack-topo bound torus:4x4 --collective all-to-all --exact\n"
         "  unirack-topo bound dgx-a100:boxes=2 --collective all-gather --k 1 --json");
   }
 
@@ -96,8 +100,25 @@ class BoundCommand : public Command {
       const std::string text = UNIRACK_TRY(written(graph, form, picture));
       UNIRACK_TRY(write_text(console_, path, text));
     }
+    // No cut to mark: every link may count.
+    if (exact_) all.push_back(UNIRACK_TRY(exact(bounds)));
     console_.print(json_ ? json_text(graph, all) : table_text(graph, all));
     return ok_status();
+  }
+
+  Result<CollectiveBound> exact(const Bounds& bounds) const {
+    const Progress progress(console_, "solving the all-to-all");
+    const auto begin = std::chrono::steady_clock::now();
+    const AllToAllOptimum optimum = UNIRACK_TRY(solve_all_to_all(bounds.network()));
+    CollectiveBound result;
+    result.name = "all-to-all, exact";
+    result.algbw = optimum.algbw;
+    result.cut.words = fmt::format(
+        "no routing beats it; flows reach {:.3f} GB/s (linear program of {} columns, folded to {})",
+        optimum.reached / 1e9, optimum.column_count, optimum.folded_column_count);
+    const auto spent = std::chrono::steady_clock::now() - begin;
+    result.time_ms = std::chrono::duration<double, std::milli>(spent).count();
+    return result;
   }
 
   Result<CollectiveBound> fixed(const Bounds& bounds) const {
@@ -166,6 +187,7 @@ class BoundCommand : public Command {
   std::vector<std::string> collectives_;
   std::string root_;
   uint64_t k_ = 0;
+  bool exact_ = false;
   bool time_ = false;
   bool json_ = false;
   std::string html_;

@@ -25,6 +25,9 @@ class Check : public Command {
   Check(CLI::App& app, const Console& console) : console_(console) {
     CLI::App& command = *app.add_subcommand("check", "what is wrong, and what to do about it");
     add_input(command, input_);
+    command
+        .add_option("--ranks", ranks_, "ranks planned on this machine: are there CPUs for them?")
+        ->type_name("N");
     command.add_flag("--json", json_, "as JSON, with all nodes");
     command.add_flag("--quiet", quiet_, "warnings and errors only");
     command.add_flag("--all", all_, "also what is well");
@@ -35,7 +38,7 @@ class Check : public Command {
         "EXIT STATUS\n"
         "  0 nothing above a remark, 1 warnings, 2 errors, 3 bad usage or input\n\n"
         "EXAMPLES\n"
-        "  unirack-topo check\n"
+        "  unirack-topo check --ranks 8\n"
         "  ibnetdiscover | unirack-topo check - --quiet || alert\n"
         "  unirack-topo check fabric.json --json");
   }
@@ -64,7 +67,7 @@ class Check : public Command {
   std::vector<Finding> findings_of(const Graph& graph) const {
     std::vector<Finding> findings = check_graph(graph);
     if (!input_.source.empty()) return findings;
-    std::vector<Finding> more = check_machine(read_probe({}, graph));
+    std::vector<Finding> more = check_machine(read_probe({.rank_count = ranks_}, graph));
     std::move(more.begin(), more.end(), std::back_inserter(findings));
     std::stable_sort(findings.begin(), findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
@@ -111,6 +114,7 @@ class Check : public Command {
 
   const Console& console_;
   Input input_;
+  size_t ranks_ = 0;
   bool json_ = false;
   bool quiet_ = false;
   bool all_ = false;

@@ -50,6 +50,17 @@ TEST(TopoBound, TheCutIsInThePicture) {
   EXPECT_THAT(ran.out, HasSubstr("all-gather at most 346.667 GB/s"));
 }
 
+TEST(TopoBound, TheExactAllToAllStandsBesideItsBounds) {
+  const Ran ran =
+      run_topo({"bound", "torus:4x4", "--collective", "all-to-all", "--exact", "--json"});
+  const auto json = nlohmann::json::parse(ran.out);
+  ASSERT_EQ(json["bounds"].size(), 2u);
+  EXPECT_EQ(json["bounds"][1]["collective"], "all-to-all, exact");
+  // On a torus shortest paths are all there is to say.
+  EXPECT_EQ(json["bounds"][1]["algbw_bytes_per_s_exact"],
+            json["bounds"][0]["algbw_bytes_per_s_exact"]);
+}
+
 TEST(TopoBound, NobodyToBoundIsAnError) {
   const Ran ran = run_topo({"bound", "-"}, R"({"unirack_topology": 1, "nodes": [], "links": []})");
   EXPECT_EQ(ran.code, 3);

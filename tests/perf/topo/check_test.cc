@@ -36,6 +36,12 @@ TEST(TopoCheck, LooksAtThisMachine) {
   EXPECT_THAT(ran.out, HasSubstr("ok "));
 }
 
+TEST(TopoCheck, RanksThatOutnumberCpusAreWorthAWarning) {
+  const Ran ran = run_topo({"check", "--ranks", "100000"});
+  EXPECT_GE(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("100000 ranks"));
+}
+
 TEST(TopoCheck, BadInputIsNoFinding) { EXPECT_EQ(run_topo({"check", "/nonexistent/x"}).code, 3); }
 
 }  // namespace
