@@ -10,7 +10,7 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
 endif()
 
-# The precompiled test header keeps ccache from hitting unless it is told that this is fine.
+# Precompiled headers keep ccache from hitting unless it is told that this is fine.
 find_program(CCACHE_PROGRAM ccache)
 mark_as_advanced(CCACHE_PROGRAM)
 foreach(language C CXX)
@@ -51,3 +51,13 @@ if(UNIRACK_FUZZ)
   endif()
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# For builds that are only there for the sanitizers: a missing include does not show with it.
+option(UNIRACK_PCH "Precompile the standard headers for the library" OFF)
+function(unirack_precompile_standard target)
+  if(UNIRACK_PCH)
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <atomic> <chrono> <cstdint>
+      <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view> <utility>
+      <variant> <vector>)
+  endif()
+endfunction()

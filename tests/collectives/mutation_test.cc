@@ -1,11 +1,14 @@
 // The verifier is right, not merely good at samples: whatever step is deleted or doubled, either it
 // refuses the mutant or the mutant still gives right bits however its ranks interleave.
-// UNIRACK_TEST_SCOPE=full adds plans of two lanes and runs 100 interleavings of each mutant, not 6;
-// `brief`, for sanitizers, stays with the smallest pools.
+// UNIRACK_TEST_SCOPE=full runs 100 interleavings of each mutant, not 6, and adds plans of two lanes
+// for the smallest pools; `all` adds them for all pools; `brief`, for sanitizers, stays with the
+// smallest pools.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
+#include <utility>
 
 #include "collectives/verify.h"
 #include "tests/support/interleaver.h"
@@ -65,14 +68,20 @@ class EveryMutant : public ::testing::TestWithParam<const Algorithm*> {
 };
 
 TEST_P(EveryMutant, IsRefusedOrGivesRightBits) {
-  const bool is_full = has_scope("full");
+  const bool is_full = has_scope("full") || has_scope("all");
   if (is_full) testing::extend_watchdog(40);
-  std::vector<std::vector<uint32_t>> shapes = {{2}, {3}, {1, 2}, {2, 2}};
-  if (!has_scope("brief")) {
-    shapes.insert(shapes.end(), {{4}, {5}, {3, 2}, {1, 4}, {1, 1, 1}, {2, 1, 2}});
-  }
-  const auto plans =
-      testing::plans_of(*GetParam(), shapes, is_full ? std::vector{1, 2} : std::vector{1});
+  using Shapes = std::vector<std::vector<uint32_t>>;
+  const Shapes small = {{2}, {3}, {1, 2}, {2, 2}};
+  const Shapes large = {{4}, {5}, {3, 2}, {1, 4}, {1, 1, 1}, {2, 1, 2}};
+  std::vector<Plan> plans;
+  const auto add_plans = [&](const Shapes& shapes, int lanes) {
+    auto more = testing::plans_of(*GetParam(), shapes, {lanes});
+    std::move(more.begin(), more.end(), std::back_inserter(plans));
+  };
+  add_plans(small, 1);
+  if (!has_scope("brief")) add_plans(large, 1);
+  if (is_full) add_plans(small, 2);
+  if (has_scope("all")) add_plans(large, 2);
   for (const Plan& plan : plans) check(plan, is_full ? 100 : 6);
   if (is_full) printf("%d mutants, %d refused\n", tally_.mutants, tally_.refused);
   EXPECT_TRUE(tally_.mutants > 0 || GetParam()->collective == Collective::barrier);
