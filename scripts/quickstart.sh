@@ -7,9 +7,10 @@ usage() {
   cat <<'EOF'
 Usage: scripts/quickstart.sh [--no-setup] [--no-demo]
 
-Installs what is missing (Debian packages), builds Unirack in build/release, and runs a pool of four
-ranks on this machine as two emulated racks of two: shared memory inside a rack, TCP between racks.
-First collectives with checked data, then the messages of real models. May be run again at any time.
+Installs what is missing (Debian packages), builds the library and its perf tests in build/release, and
+runs a pool of four ranks on this machine as two emulated racks of two: shared memory inside a rack,
+TCP between racks. First collectives with checked data, then the messages of real models. May be run
+again at any time.
 
   --no-setup  do not look at the installed packages
   --no-demo   only build
@@ -28,7 +29,7 @@ while (($# > 0)); do
 done
 
 ! $setup || stage "packages" install_packages build
-stage "build" build_preset release
+stage "build" build_preset release --target perf_tests
 
 racks=(--np 4 --domains 2+2)
 run_perf() { run_child "$root/build/release/$1" "${racks[@]}" "${@:2}"; }
@@ -46,3 +47,4 @@ if $demo; then
   stage "the expert exchange of Qwen3-235B-A22B" run_perf inference_perf --model qwen3-235b-a22b
 fi
 print_stage_times
+say "the rest, with the topology tool build/release/unirack-topo: cmake --build --preset release"
