@@ -95,6 +95,7 @@ class FabricCheck {
       if (leaves.size() >= 2) failed_uplinks(leaves);
     }
     for (const auto& [key, leaves] : classes_) oversubscribed(leaves);
+    crossed();
   }
 
  private:
@@ -239,6 +240,35 @@ class FabricCheck {
                              nodes.size(), leaves.size(), list_up(texts, 24)),
                  "restore the uplinks, or place jobs so that less traffic leaves these racks",
                  nodes);
+  }
+
+  // A NIC in a leaf that is of another rail, as most that is plugged into it says.
+  void crossed() {
+    std::map<NodeIndex, std::pair<size_t, size_t>> own;  // by leaf: of its rail, of all
+    std::vector<std::pair<NodeIndex, NodeIndex>> strays;
+    for (const Link& link : graph_.links()) {
+      const Node& nic = graph_.node(link.from);
+      const Node& leaf = graph_.node(link.to);
+      if (nic.kind != NodeKind::nic || leaf.kind != NodeKind::leaf) continue;
+      if (nic.host.empty() || nic.rail < 0 || leaf.rail < 0) continue;
+      own[link.to].first += nic.rail == leaf.rail ? 1 : 0;
+      own[link.to].second += 1;
+      if (nic.rail != leaf.rail) strays.emplace_back(link.from, link.to);
+    }
+    std::vector<NodeIndex> nodes;
+    std::vector<std::string> texts;
+    for (const auto& [nic, leaf] : strays) {
+      if (2 * own[leaf].first <= own[leaf].second) continue;  // a leaf of several rails
+      nodes.push_back(nic);
+      texts.push_back(fmt::format("{} of rail {} in {} of rail {}", graph_.node(nic).name,
+                                  graph_.node(nic).rail, graph_.node(leaf).name,
+                                  graph_.node(leaf).rail));
+    }
+    if (nodes.empty()) return;
+    std::sort(texts.begin(), texts.end(), natural_less);
+    checkup_.add(Severity::warning, "crossed_cables",
+                 counted(nodes.size(), "NIC") + " in leaves of other rails: " + list_up(texts),
+                 "swap the cables: two rails of that host share a leaf's uplinks", nodes);
   }
 
   Checkup& checkup_;

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "lib/topology/formats/formats.h"
+#include "lib/topology/generate/generate.h"
 
 namespace unirack {
 namespace {
@@ -331,6 +332,26 @@ TEST(Check, TrainedBelowWhatItCan) {
   EXPECT_THAT(findings[1].advice, HasSubstr("idle"));
 }
 
+TEST(Check, CablesInLeavesOfOtherRailsAreNamed) {
+  Fabric fabric(0);
+  fabric.builder = GraphBuilder(generate("nvl72:racks=2").value());
+  const auto swap_leaves = [&](NodeIndex& end) {
+    const NodeIndex two = fabric.at("leaf-rack0-rail2");
+    const NodeIndex three = fabric.at("leaf-rack0-rail3");
+    if (end == two || end == three) end = end == two ? three : two;
+  };
+  for (Link& link : fabric.builder.links()) {
+    if (fabric.builder.node(link.from).host == "rack0-tray00") swap_leaves(link.to);
+    if (fabric.builder.node(link.to).host == "rack0-tray00") swap_leaves(link.from);
+  }
+  const auto findings = fabric.check();
+  ASSERT_THAT(kinds(findings), ElementsAre("warning crossed_cables"));
+  EXPECT_EQ(findings[0].evidence,
+            "2 NICs in leaves of other rails: rack0-tray00/nic/mlx5_2 of rail 2 in "
+            "leaf-rack0-rail3 of rail 3, rack0-tray00/nic/mlx5_3 of rail 3 in leaf-rack0-rail2 of "
+            "rail 2");
+}
+
 TEST(Check, LiveFabricOfEightRacks) {
   const char* data = getenv("UNIRACK_TEST_DATA");
   if (data == nullptr) GTEST_SKIP() << "needs UNIRACK_TEST_DATA";
@@ -339,8 +360,8 @@ TEST(Check, LiveFabricOfEightRacks) {
   ASSERT_TRUE(graph) << graph.error().to_string();
   const auto findings = check_graph(*graph);
   ASSERT_THAT(kinds(findings), ElementsAre("error missing_leaf", "warning failed_uplinks",
-                                           "warning oversubscribed_leaf", "info nameless_nic",
-                                           "info unequal_racks"));
+                                           "warning oversubscribed_leaf", "warning crossed_cables",
+                                           "info nameless_nic", "info unequal_racks"));
   EXPECT_THAT(findings[0].evidence,
               AllOf(HasSubstr("rail 2"), HasSubstr("IBLEAF-03-01"), HasSubstr("10 hosts")));
   EXPECT_THAT(findings[1].nodes, SizeIs(12));
