@@ -16,7 +16,7 @@ struct DeleteModel {
 using Model = std::unique_ptr<Clp_Simplex, DeleteModel>;
 
 constexpr size_t kEntriesMax = 50'000'000;
-constexpr double kTimeMax_s = 120;
+constexpr double kSecondsMax = 120;
 constexpr int kStopped = 3;  // by a limit, as Clp_status says
 
 void load(Clp_Simplex* model, const LinearProgram& program) {
@@ -50,12 +50,12 @@ Result<LpSolution> solve(const LinearProgram& program) {
     const Model model(Clp_newModel());
     Clp_setLogLevel(model.get(), 0);
     load(model.get(), program);
-    Clp_setMaximumSeconds(model.get(), kTimeMax_s);
+    Clp_setMaximumSeconds(model.get(), kSecondsMax);
     Clp_initialSolve(model.get());
     if (Clp_status(model.get()) == kStopped) {
       return make_error(Code::resource_exhausted,
                         fmt::format("a linear program of {} columns was given up after {} s",
-                                    program.cost.size(), kTimeMax_s));
+                                    program.cost.size(), kSecondsMax));
     }
     if (Clp_status(model.get()) != 0) {
       return make_error(Code::internal,

@@ -208,7 +208,9 @@ class Parser {
   }
 
   void warn(uint32_t node, std::string text) {
-    if (fabric_.warnings.size() < kWarningsMax) fabric_.warnings.emplace_back(node, text);
+    if (fabric_.warnings.size() < kWarningsMax) {
+      fabric_.warnings.emplace_back(node, std::move(text));
+    }
   }
 
   // Nodes that records name and that have no place of their own, as when the file is cut short.

@@ -71,7 +71,7 @@ std::string TreeBuilder::busid_of(std::optional<NodeIndex> node) {
   }
   for (;;) {
     ++made_up_;
-    const std::string busid =
+    std::string busid =
         to_text(PciAddress{0xffff - (made_up_ >> 13), (made_up_ >> 5) & 0xff, made_up_ & 0x1f, 0});
     if (busids_.insert(busid).second) return busid;
   }

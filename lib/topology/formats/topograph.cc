@@ -188,7 +188,7 @@ class Reader {
   static void read_labels(const JsonValue& labels, HostTree::Host& host) {
     for (size_t i = 0; i < labels.keys.size(); ++i) {
       const std::string_view key = labels.keys[i];
-      const std::string_view last = key.substr(key.find_last_of("/") + 1);
+      const std::string_view last = key.substr(key.find_last_of('/') + 1);
       const std::string& value = labels.items[i].text;
       if (last == "sub-domain" || last == "rack") host.rack = value;
       if (last == "domain" || last == "accelerator" || last == "level-0") host.domain = value;

@@ -188,8 +188,9 @@ class Grouper {
 
   void choose_rails() {
     std::set<int32_t> rails;
-    for (const Node& node : graph_.nodes()) {
-      const uint32_t rack = groups_.rack_of[&node - graph_.nodes().data()];
+    for (NodeIndex i = 0; i < graph_.nodes().size(); ++i) {
+      const Node& node = graph_.node(i);
+      const uint32_t rack = groups_.rack_of[i];
       if (node.kind != NodeKind::nic || groups_.racks[rack].is_outside) continue;
       if (node.rail < 0) return;
       rails.insert(node.rail);

@@ -187,8 +187,9 @@ class FabricLayout {
     const double pitch = std::min((width + kGap) / static_cast<double>(per_row), cell + 60);
     const double begin = x + (width - pitch * static_cast<double>(per_row) + (pitch - cell)) / 2;
     for (size_t i = 0; i < switches.size(); ++i) {
+      const size_t row = i / per_row;
       place_[switches[i]] = {begin + pitch * static_cast<double>(i % per_row),
-                             y + static_cast<double>(i / per_row) * (kSwitchHeight + kGap), cell,
+                             y + static_cast<double>(row) * (kSwitchHeight + kGap), cell,
                              kSwitchHeight};
     }
     return y + static_cast<double>(rows) * (kSwitchHeight + kGap) - kGap;
@@ -273,15 +274,17 @@ class FabricLayout {
            kLabelFont, false});
     }
     for (size_t i = 0; i < tray.others.size(); ++i) {
+      const size_t row = i / other_columns_;
       place_[tray.others[i]] = {
           left + label_width_ + static_cast<double>(i % other_columns_) * kSmallPitch,
-          y + static_cast<double>(i / other_columns_) * kSmallPitch, kSmall, kSmall};
+          y + static_cast<double>(row) * kSmallPitch, kSmall, kSmall};
     }
     for (size_t i = 0; i < tray.members.size(); ++i) {
       const size_t column = i % member_columns_;
+      const size_t row = i / member_columns_;
       place_[tray.members[i]] = {members_x(rack_x) + static_cast<double>(column) * kMemberPitch,
-                                 y + static_cast<double>(i / member_columns_) * kRowPitch,
-                                 kMemberWidth, kCellHeight};
+                                 y + static_cast<double>(row) * kRowPitch, kMemberWidth,
+                                 kCellHeight};
     }
     const size_t member_rows =
         member_columns_ == 0 ? 0 : (tray.members.size() + member_columns_ - 1) / member_columns_;
@@ -301,9 +304,10 @@ class FabricLayout {
     }
     if (is_full_width(tray)) {
       for (size_t i = 0; i < tray.nics.size(); ++i) {
+        const size_t row = i / full_columns();
         place_[tray.nics[i]] = {
             left + label_width_ + static_cast<double>(i % full_columns()) * kNicPitch,
-            y + static_cast<double>(i / full_columns()) * kRowPitch, kNicWidth, kCellHeight};
+            y + static_cast<double>(row) * kRowPitch, kNicWidth, kCellHeight};
       }
       return;
     }

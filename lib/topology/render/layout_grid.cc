@@ -34,8 +34,9 @@ Picture draw_grid(const Graph& graph, std::vector<Edge> edges) {
   });
   std::vector<Rect> place(count);
   for (size_t i = 0; i < count; ++i) {
+    const size_t row = i / columns;
     const Rect rect{kMargin + kPitch * static_cast<double>(i % columns),
-                    kMargin + kPitch * static_cast<double>(i / columns), kCellWidth, kCellHeight};
+                    kMargin + kPitch * static_cast<double>(row), kCellWidth, kCellHeight};
     place[order[i]] = rect;
     picture.cells.push_back({order[i],
                              rect,

@@ -37,7 +37,7 @@ class Classifier {
 
   std::string classify(NodeIndex a, NodeIndex b) {
     if (a == b) return "X";
-    if (const std::string direct = by_nvlink(a, b); !direct.empty()) return direct;
+    if (std::string direct = by_nvlink(a, b); !direct.empty()) return direct;
     return by_pcie(a, b);
   }
 
