@@ -40,7 +40,6 @@ struct HwlocPci {
   bool numa_is_sure = false;
   std::vector<HwlocOsDevice> os_devices;
 
-  bool is_bridge() const { return pci_class == 0x0604; }
   bool is_gpu() const;
   bool is_nvswitch() const;
 };
