@@ -22,7 +22,7 @@ file(GLOB_RECURSE UNIRACK_SOURCES CONFIGURE_DEPENDS
 list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/[a-z]+/")  # see UnirackTopology.cmake
 add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
 target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
-unirack_precompile_standard(unirack_objects)
+unirack_unity(unirack_objects)
 if(HWLOC_FOUND)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/lib/topology/discover_hwloc.cc PROPERTIES
     COMPILE_DEFINITIONS UNIRACK_HAVE_HWLOC INCLUDE_DIRECTORIES "${HWLOC_INCLUDE_DIRS}")

@@ -21,10 +21,17 @@ endif()
 if(NOT TARGET unirack_topo_commands)
   list(FILTER UNIRACK_TEST_SUPPORT EXCLUDE REGEX "/topo_tool\\.cc$")
 endif()
-add_executable(unirack_tests ${UNIRACK_TEST_SOURCES} ${UNIRACK_TEST_SUPPORT})
-target_link_libraries(unirack_tests PRIVATE unirack_objects nlohmann_json::nlohmann_json
-  GTest::gmock GTest::gtest)
-target_precompile_headers(unirack_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+# The support computes (oracles, interleavings); the tests themselves only compare.
+add_library(unirack_test_support OBJECT ${UNIRACK_TEST_SUPPORT})
+target_link_libraries(unirack_test_support PUBLIC unirack_options ${UNIRACK_DEPENDENCIES}
+  nlohmann_json::nlohmann_json GTest::gmock GTest::gtest)
+add_executable(unirack_tests ${UNIRACK_TEST_SOURCES})
+target_link_libraries(unirack_tests PRIVATE unirack_test_support unirack_objects)
+target_compile_options(unirack_tests PRIVATE $<$<CONFIG:Debug>:-O0>)
+foreach(target unirack_test_support unirack_tests)
+  unirack_unity(${target})
+  target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+endforeach()
 # LEMON's maximum flow, beside which ours is tested.
 find_library(LEMON_LIBRARY lemon REQUIRED)
 target_link_libraries(unirack_tests PRIVATE ${LEMON_LIBRARY})

@@ -21,7 +21,6 @@ LAYERS = (
     ("collectives/", ("include/unirack/", "lib/", "kernels/", "collectives/",
                       "transports/transport.h", "transports/registry.h")),
     ("perf/topo/", ("include/unirack/", "lib/base/", "lib/topology/", "perf/")),
-    ("perf/topo/", ("include/unirack/", "lib/base/", "lib/topology/", "perf/")),
     ("perf/", ("include/unirack/", "perf/")),
     ("examples/", ("include/unirack/",)),
 )

@@ -23,6 +23,11 @@ def _blank(match):
     return blank if text[0] == "/" else '"' + blank[1:-1] + '"'
 
 
+def without_comments(text):
+    """The text with comments and literals blanked out, line for line."""
+    return _TOKEN.sub(_blank, text)
+
+
 class SourceFile:
     """One file; `path` is relative to the root, with forward slashes."""
 
@@ -42,8 +47,7 @@ class SourceFile:
 
     @functools.cached_property
     def code(self):
-        """The text with comments and literals blanked out, line for line."""
-        return _TOKEN.sub(_blank, self.text)
+        return without_comments(self.text)
 
     @functools.cached_property
     def includes(self):

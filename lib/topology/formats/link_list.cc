@@ -15,9 +15,9 @@ constexpr double kGiga = 1e9;
 constexpr double kMicro = 1e3;  // nanoseconds
 constexpr int64_t kNodesMax = 100'000;
 
-class Reader {
+class LinkListReader {
  public:
-  explicit Reader(const JsonFile& file) : file_(file) {}
+  explicit LinkListReader(const JsonFile& file) : file_(file) {}
 
   Result<GraphBuilder> read() {
     const JsonValue& root = file_.root();
@@ -221,7 +221,7 @@ bool recognises_links(std::string_view text) {
 
 Result<Graph> read_links(std::string_view text, const ReadOptions& options) {
   const JsonFile file = UNIRACK_TRY(JsonFile::parse(text));
-  GraphBuilder builder = UNIRACK_TRY(Reader(file).read());
+  GraphBuilder builder = UNIRACK_TRY(LinkListReader(file).read());
   return std::move(builder).build(options.file_name.empty() ? "links"
                                                             : "links " + options.file_name);
 }

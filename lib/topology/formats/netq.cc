@@ -30,9 +30,9 @@ struct Host {
   std::vector<NodeIndex> gpus;
 };
 
-class Reader {
+class NetqReader {
  public:
-  explicit Reader(const JsonFile& file) : file_(file) {}
+  explicit NetqReader(const JsonFile& file) : file_(file) {}
 
   Result<GraphBuilder> read() {
     const JsonValue& root = file_.root();
@@ -329,7 +329,7 @@ bool recognises_netq(std::string_view text) {
 
 Result<Graph> read_netq(std::string_view text, const ReadOptions& options) {
   const JsonFile file = UNIRACK_TRY(JsonFile::parse(text));
-  GraphBuilder builder = UNIRACK_TRY(Reader(file).read());
+  GraphBuilder builder = UNIRACK_TRY(NetqReader(file).read());
   return std::move(builder).build(options.file_name.empty() ? "netq" : "netq " + options.file_name);
 }
 

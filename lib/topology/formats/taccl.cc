@@ -39,9 +39,9 @@ Scale scale_of(std::string_view name) {
   return {};
 }
 
-class Reader {
+class TacclReader {
  public:
-  Reader(const JsonFile& file, std::string host) : file_(file), host_(std::move(host)) {}
+  TacclReader(const JsonFile& file, std::string host) : file_(file), host_(std::move(host)) {}
 
   Result<GraphBuilder> read() {
     const JsonValue& root = file_.root();
@@ -356,7 +356,7 @@ bool recognises_taccl(std::string_view text) {
 
 Result<Graph> read_taccl(std::string_view text, const ReadOptions& options) {
   const JsonFile file = UNIRACK_TRY(JsonFile::parse(text));
-  Reader reader(file, options.host.empty() ? "host" : options.host);
+  TacclReader reader(file, options.host.empty() ? "host" : options.host);
   GraphBuilder builder = UNIRACK_TRY(reader.read());
   return std::move(builder).build(options.file_name.empty() ? "taccl"
                                                             : "taccl " + options.file_name);

@@ -17,9 +17,9 @@ constexpr double kGiga = 1e9;
 constexpr double kSecond = 1e9;  // nanoseconds
 constexpr double kCapacityMax = static_cast<double>(kBandwidthMax) / kGiga;
 
-class Reader {
+class TecclReader {
  public:
-  explicit Reader(const JsonFile& file) : file_(file) {}
+  explicit TecclReader(const JsonFile& file) : file_(file) {}
 
   Result<GraphBuilder> read() {
     const JsonValue& root = file_.root();
@@ -152,7 +152,7 @@ bool recognises_teccl(std::string_view text) {
 
 Result<Graph> read_teccl(std::string_view text, const ReadOptions& options) {
   const JsonFile file = UNIRACK_TRY(JsonFile::parse(text));
-  GraphBuilder builder = UNIRACK_TRY(Reader(file).read());
+  GraphBuilder builder = UNIRACK_TRY(TecclReader(file).read());
   return std::move(builder).build(options.file_name.empty() ? "teccl"
                                                             : "teccl " + options.file_name);
 }

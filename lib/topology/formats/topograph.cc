@@ -15,9 +15,9 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
-class Reader {
+class TopographReader {
  public:
-  explicit Reader(const JsonFile& file) : file_(file) {}
+  explicit TopographReader(const JsonFile& file) : file_(file) {}
 
   Result<HostTree> read() {
     const JsonValue& root = file_.root();
@@ -215,7 +215,7 @@ bool recognises_topograph(std::string_view text) {
 
 Result<Graph> read_topograph(std::string_view text, const ReadOptions& options) {
   const JsonFile file = UNIRACK_TRY(parse_yaml(text));
-  HostTree tree = UNIRACK_TRY(Reader(file).read());
+  HostTree tree = UNIRACK_TRY(TopographReader(file).read());
   return std::move(tree).make_graph(options.file_name.empty() ? "topograph"
                                                               : "topograph " + options.file_name);
 }

@@ -12,26 +12,27 @@ namespace {
 
 constexpr uint32_t kGpus = 8;
 
-struct Edge {
+// Links between two GPUs.
+struct Bundle {
   uint8_t a, b, count;
 };
 // As nvidia-smi prints it for a DGX-1 with V100: six NVLinks a GPU.
-constexpr std::array<Edge, 16> kCubeMesh = {{{0, 1, 1},
-                                             {0, 2, 1},
-                                             {0, 3, 2},
-                                             {0, 4, 2},
-                                             {1, 2, 2},
-                                             {1, 3, 1},
-                                             {1, 5, 2},
-                                             {2, 3, 2},
-                                             {2, 6, 1},
-                                             {3, 7, 1},
-                                             {4, 5, 1},
-                                             {4, 6, 1},
-                                             {4, 7, 2},
-                                             {5, 6, 2},
-                                             {5, 7, 1},
-                                             {6, 7, 2}}};
+constexpr std::array<Bundle, 16> kCubeMesh = {{{0, 1, 1},
+                                               {0, 2, 1},
+                                               {0, 3, 2},
+                                               {0, 4, 2},
+                                               {1, 2, 2},
+                                               {1, 3, 1},
+                                               {1, 5, 2},
+                                               {2, 3, 2},
+                                               {2, 6, 1},
+                                               {3, 7, 1},
+                                               {4, 5, 1},
+                                               {4, 6, 1},
+                                               {4, 7, 2},
+                                               {5, 6, 2},
+                                               {5, 7, 1},
+                                               {6, 7, 2}}};
 
 constexpr std::array<FamilyParameter, 3> kParameters = {{
     {"chassis", "1", "machines"},
@@ -50,8 +51,8 @@ Result<Graph> make(const Parameters& parameters, std::string_view spec) {
     const Place place{host, "", host};
     std::array<NodeIndex, kGpus> gpus;
     for (uint32_t i = 0; i < kGpus; ++i) gpus[i] = fabric.add_gpu(place, i, "V100");
-    for (const Edge& edge : kCubeMesh) {
-      fabric.join(gpus[edge.a], gpus[edge.b], LinkKind::nvlink, nvlink, edge.count);
+    for (const Bundle& bundle : kCubeMesh) {
+      fabric.join(gpus[bundle.a], gpus[bundle.b], LinkKind::nvlink, nvlink, bundle.count);
     }
     if (chassis > 1) {
       fabric.join(fabric.add_nic(place, 0, 0, gpus[0]), leaf, LinkKind::infiniband, nic_rate);

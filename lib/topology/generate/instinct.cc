@@ -10,12 +10,13 @@ namespace unirack {
 
 namespace {
 
-struct Edge {
+// Links between two GPUs.
+struct Bundle {
   uint8_t a, b, count;
 };
 // The sixteen dies of eight MI250, two a package, in xGMI links: as rocm-smi prints it, and as
 // ForestColl (liangyuRain/ForestColl, topologies.py) evaluates it.
-constexpr std::array<Edge, 28> kMi250 = {
+constexpr std::array<Bundle, 28> kMi250 = {
     {{0, 1, 4},   {0, 4, 2},   {0, 8, 1},   {1, 5, 1},   {1, 9, 1},   {1, 10, 1},  {2, 3, 4},
      {2, 6, 1},   {2, 9, 1},   {2, 10, 1},  {3, 7, 2},   {3, 11, 1},  {4, 5, 4},   {4, 6, 1},
      {5, 6, 1},   {5, 7, 1},   {6, 7, 4},   {8, 9, 4},   {8, 12, 2},  {9, 13, 1},  {10, 11, 4},
@@ -32,15 +33,15 @@ constexpr std::array<FamilyParameter, 3> kMi300Parameters = {{
     {"nic", "50", "GB/s of a NIC"},
 }};
 
-std::vector<Edge> full_mesh(uint8_t count) {
-  std::vector<Edge> edges;
+std::vector<Bundle> full_mesh(uint8_t count) {
+  std::vector<Bundle> bundles;
   for (uint8_t a = 0; a < count; ++a) {
-    for (uint8_t b = static_cast<uint8_t>(a + 1); b < count; ++b) edges.push_back({a, b, 1});
+    for (uint8_t b = static_cast<uint8_t>(a + 1); b < count; ++b) bundles.push_back({a, b, 1});
   }
-  return edges;
+  return bundles;
 }
 
-Result<Graph> make(uint32_t gpu_count, std::span<const Edge> edges, std::string_view model,
+Result<Graph> make(uint32_t gpu_count, std::span<const Bundle> bundles, std::string_view model,
                    const Parameters& parameters, std::string_view spec) {
   const uint32_t boxes = UNIRACK_TRY(parameters.count("boxes", 1, kGeneratedGpusMax / gpu_count));
   const uint64_t xgmi = UNIRACK_TRY(parameters.bandwidth("xgmi"));
@@ -56,8 +57,8 @@ Result<Graph> make(uint32_t gpu_count, std::span<const Edge> edges, std::string_
       if (boxes == 1) continue;
       fabric.join(fabric.add_nic(place, i, 0, gpus.back()), leaf, LinkKind::infiniband, nic_rate);
     }
-    for (const Edge& edge : edges) {
-      fabric.join(gpus[edge.a], gpus[edge.b], LinkKind::xgmi, xgmi, edge.count);
+    for (const Bundle& bundle : bundles) {
+      fabric.join(gpus[bundle.a], gpus[bundle.b], LinkKind::xgmi, xgmi, bundle.count);
     }
   }
   return fabric.build(spec);

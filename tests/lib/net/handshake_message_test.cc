@@ -54,7 +54,7 @@ TEST(HandshakeMessage, OthersRoundTrip) {
   answer.protocols = {2, 9};
   answer.rank = kNoRank;
   answer.nonce.fill(std::byte{7});
-  const Answer back = decode_answer(encode(answer)).value();
+  const Answer back = decode_answer(HandshakeView(encode(answer))).value();
   EXPECT_EQ(back.protocol, 2);
   EXPECT_EQ(back.protocols, answer.protocols);
   EXPECT_EQ(back.rank, kNoRank);

@@ -8,8 +8,8 @@
 namespace unirack::perf {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Enough of a collective for options: one block a rank, reduces, has a root.
 class Sample : public Collective {

@@ -55,7 +55,7 @@ double value_of(unirackDataType_t type, uint64_t bits) {
   return sign * std::ldexp(1 + std::ldexp(mantissa, -mantissa_bits), exponent - bias);
 }
 
-class OracleFloats : public testing::TestWithParam<unirackDataType_t> {};
+class OracleFloats : public ::testing::TestWithParam<unirackDataType_t> {};
 
 // Whatever the order of the additions, the partial results are exact in the accumulator and the
 // final one in the type: folding forwards, backwards and in strides gives the oracle's bits.
@@ -112,7 +112,7 @@ TEST_P(OracleFloats, ReductionsAreExactInAnyOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OracleFloats,
-                         testing::Values(unirackFloat16, unirackFloat32, unirackFloat64,
+                         ::testing::Values(unirackFloat16, unirackFloat32, unirackFloat64,
                                          unirackBfloat16, unirackFloat8e4m3, unirackFloat8e5m2),
                          [](const auto& tested) { return std::string(name_of(tested.param)); });
 

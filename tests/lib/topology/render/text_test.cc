@@ -6,7 +6,7 @@
 namespace unirack {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 TEST(RenderText, SpeedsAreShort) {
   EXPECT_EQ(speed_text(0), "?");

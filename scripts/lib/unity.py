@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Which sources can be compiled as one: most of a small file's compilation goes into headers that its
+neighbours include too. Files that hide the same name in an unnamed namespace are kept apart, and so
+are those that Highway compiles once for each instruction set. `unity.py FILE...` prints a line
+`GROUP FILE` for each file that shares its compilation; CMake asks for it where UNIRACK_UNITY is on."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tidy_source  # noqa: E402
+
+LINES_MAX = 1500
+
+_UNNAMED = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
+# What stands in the first column of an unnamed namespace, as clang-format leaves it.
+_NAME = re.compile(
+    r"^(?:(?:struct|class|enum class|enum|union)\s+(\w+)|using (\w+) ="
+    r"|(?:(?:inline|static|constexpr|const|thread_local)\s)+[^=({]*?\b(\w+)(?:\[[^=]*\])?\s*(?:=|\{)"
+    r"|(?!using|template|typedef|return|TEST)[A-Za-z_][\w:<>,&*\s]*?[\s&*](\w+)\()", re.MULTILINE)
+
+
+def hidden_names(text):
+    """Names that the unnamed namespaces of a file declare."""
+    code = tidy_source.without_comments(text)
+    return {next(filter(None, name.groups())) for part in _UNNAMED.finditer(text)
+            for name in _NAME.finditer(code[part.start(1):part.end(1)])}
+
+
+def batches(texts):
+    """texts: {path: text}. Lists of paths; each path stands in one of them."""
+    found = []  # of [paths, names, lines]
+    for path, text in texts.items():
+        names, lines = hidden_names(text), text.count("\n")
+        if "foreach_target.h" in text:
+            found.append([[path], set(), LINES_MAX])
+            continue
+        for batch in found:
+            if batch[2] + lines <= LINES_MAX and not names & batch[1]:
+                batch[0].append(path)
+                batch[1] |= names
+                batch[2] += lines
+                break
+        else:
+            found.append([[path], names, lines])
+    return [batch[0] for batch in found]
+
+
+def main():
+    texts = {}
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as file:
+            texts[path] = file.read()
+    for number, batch in enumerate(batches(texts)):
+        for path in batch if len(batch) > 1 else ():
+            print(f"group{number:03} {path}")
+
+
+if __name__ == "__main__":
+    main()
