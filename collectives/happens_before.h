@@ -33,7 +33,7 @@ struct VectorClock {
 };
 
 // An access lasts from the step that issues it until one of its ends is known to have happened.
-struct Access {
+struct MemoryAccess {
   uint32_t thread = 0;
   uint32_t issued = 0;
   bool writes = false;
@@ -60,9 +60,9 @@ struct Cell {
   friend auto operator<=>(const Cell&, const Cell&) = default;
 };
 
-struct Memory {
+struct CellState {
   SymbolId holds = kNothing;
-  std::vector<Access> accesses;
+  std::vector<MemoryAccess> accesses;
 };
 
 }  // namespace unirack

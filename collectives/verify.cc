@@ -241,11 +241,11 @@ class Run {
   // Notes an access. `owner` is the rank whose memory it is.
   void touch(uint32_t t, const Step& step, const Cell& cell, Rank owner, bool writes) {
     const Thread& thread = threads_[t];
-    Access access{.thread = t,
-                  .issued = thread.issued,
-                  .writes = writes,
-                  .ended_by_step = thread.issued,
-                  .clock = clocks_.back().get()};
+    MemoryAccess access{.thread = t,
+                        .issued = thread.issued,
+                        .writes = writes,
+                        .ended_by_step = thread.issued,
+                        .clock = clocks_.back().get()};
     const Program& program = schedule_.program_view(thread.rank);
     const bool is_put = step.op == Op::copy && step.target.rank != thread.rank;
     const bool is_get =
@@ -307,7 +307,7 @@ class Run {
     return ok_status();
   }
 
-  Status check_pair(const Cell& cell, const Access& a, const Access& b) const {
+  Status check_pair(const Cell& cell, const MemoryAccess& a, const MemoryAccess& b) const {
     if (!a.writes && !b.writes) return ok_status();
     // The two halves of one step, a reduce into one of its sources, do not race.
     if (a.thread == b.thread && a.issued == b.issued) return ok_status();
@@ -387,7 +387,7 @@ class Run {
   struct Visit {
     Rank owner = 0;
     uint32_t thread = 0;
-    Access access;
+    MemoryAccess access;
   };
 
   const Schedule& schedule_;
@@ -400,7 +400,7 @@ class Run {
   std::vector<Thread> threads_;
   std::vector<std::vector<SignalEvent>> signals_;  // by thread and reader
   std::map<uint32_t, uint64_t> last_value_;
-  std::map<Cell, Memory> memory_;
+  std::map<Cell, CellState> memory_;
   std::vector<std::unique_ptr<VectorClock>> clocks_;
   std::vector<Visit> visits_;
 };

@@ -185,6 +185,17 @@ class Words(TidyTest):
                           ("tests/a_test.cc", 1)])
 
 
+class OneType(TidyTest):
+    def test_one_type(self):
+        hidden = "namespace {\nstruct Cell {\n};\n}  // namespace\n"
+        files = {"lib/base/a.h": HEADER + "struct Cell {\n};\nclass Later;\n",
+                 "lib/base/b.h": HEADER + "\nclass Cell final {\n};\n",
+                 "lib/base/c.h": HEADER + "class Later {\n};\n",
+                 "lib/base/d.cc": hidden, "perf/e.h": HEADER + "struct Cell {\n};\n"}
+        found = self.found(tidy_rules.one_type, files)
+        self.assertEqual([path for path, _ in found], ["lib/base/b.h"])
+
+
 class WithTools(TidyTest):
     def test_self_contained(self):
         tools = self.tools({"lib/base/a.h": HEADER + "inline std::string f();\n",
@@ -201,13 +212,18 @@ class WithTools(TidyTest):
 
     @unittest.skipUnless(tidy_tools.find_tool("clang-tidy"), "clang-tidy is not installed")
     def test_clang_tidy_and_its_memory(self):
-        bad = "namespace unirack {\nclass wrong_name {};\n}  // namespace unirack\n"
-        tools = self.tools({"lib/base/a.cc": bad, "lib/base/b.cc": bad.replace("wrong_name", "Right")})
+        text = ("namespace unirack {\nnamespace {\nint hidden() { return 1; }\n}  // namespace\n"
+                "int NAME() { return hidden(); }\n}  // namespace unirack\n")
+        # The first two are read as one, the third hides a name of the first.
+        tools = self.tools({"lib/base/a.cc": text.replace("NAME", "right"),
+                            "lib/base/b.cc": "int main() { return 0; }\n",
+                            "lib/base/c.cc": text.replace("NAME", "Wrong"),
+                            "lib/base/d.cc": "int main() { return 1; }\n"})
         found = [(path, line) for path, line, _ in tidy_tools.clang_tidy(tools)]
-        self.assertEqual(found, [("lib/base/a.cc", 2)])
-        self.assertEqual(len(os.listdir(tools.cache)), 1)  # the clean one is remembered
+        self.assertEqual(found, [("lib/base/c.cc", 5)])
+        self.assertEqual(len(os.listdir(tools.cache)), 1)  # the clean batch is remembered
         found = [(path, line) for path, line, _ in tidy_tools.clang_tidy(tools)]
-        self.assertEqual(found, [("lib/base/a.cc", 2)])
+        self.assertEqual(found, [("lib/base/c.cc", 5)])
 
 
 class EveryRule(unittest.TestCase):

@@ -14,7 +14,7 @@ namespace unirack {
 
 enum class Direction : uint8_t { put, get };
 
-struct Op {
+struct QueuedCopy {
   Direction direction = Direction::put;
   Copy copy;
   std::optional<Signal> signal;
@@ -33,13 +33,13 @@ class OpQueue {
   size_t room() const { return ops_.size() - count_; }
 
   // The i-th oldest.
-  Op& operator[](size_t i) { return ops_[(first_ + i) % ops_.size()]; }
-  Op& front() { return ops_[first_]; }
+  QueuedCopy& operator[](size_t i) { return ops_[(first_ + i) % ops_.size()]; }
+  QueuedCopy& front() { return ops_[first_]; }
   void pop() {
     first_ = (first_ + 1) % ops_.size();
     --count_;
   }
-  void push(Op op) { ops_[(first_ + count_++) % ops_.size()] = std::move(op); }
+  void push(QueuedCopy op) { ops_[(first_ + count_++) % ops_.size()] = std::move(op); }
 
   // As many copies as fit; signal and token go to the last one, if it fits.
   size_t accept(Direction direction, std::span<const Copy> copies, const Signal* signal,
@@ -47,7 +47,7 @@ class OpQueue {
     size_t accepted = 0;
     for (const Copy& copy : copies) {
       if (room() == 0) break;
-      Op op{direction, copy, {}, kNoToken, 0, copy_kind(copy.bytes), false};
+      QueuedCopy op{direction, copy, {}, kNoToken, 0, copy_kind(copy.bytes), false};
       if (++accepted == copies.size()) {
         if (signal != nullptr) op.signal = *signal;
         op.token = token;
@@ -58,7 +58,7 @@ class OpQueue {
   }
 
  private:
-  std::vector<Op> ops_;
+  std::vector<QueuedCopy> ops_;
   size_t first_ = 0;
   size_t count_ = 0;
 };

@@ -172,6 +172,27 @@ def banned(tree):
     return problems
 
 
+_UNNAMED = re.compile(r"^namespace \{\n.*?^\}  // namespace$", re.MULTILINE | re.DOTALL)
+_TYPE = re.compile(r"^(?:struct|class|union|enum(?: class)?)\s+(\w+)[^;\n]*\{", re.MULTILINE)
+
+
+def one_type(tree):
+    """the library declares no two types of one name: the linker would mix their functions"""
+    problems, seen = [], {}
+    for file in tree.code():
+        if not file.under(*LIBRARY):
+            continue
+        hidden = [match.span() for match in _UNNAMED.finditer(file.text)]
+        for match in _TYPE.finditer(file.code):
+            if any(begin <= match.start() < end for begin, end in hidden):
+                continue
+            first = seen.setdefault(match.group(1), file.path)
+            if first != file.path:
+                problems.append((file.path, _line(file.code, match.start()),
+                                 f"{match.group(1)} is a type of {first} too"))
+    return problems
+
+
 def dead_file(tree):
     """every header is included, every .cc belongs to a header of its folder"""
     included = {target for file in tree.code() for _, target, _, _ in file.includes}
@@ -199,5 +220,5 @@ def words(tree):
     return problems
 
 
-TEXT_RULES = (layering, heavy_include, file_size, function_size, header_opening, banned, dead_file,
-              words)
+TEXT_RULES = (layering, heavy_include, file_size, function_size, header_opening, banned, one_type,
+              dead_file, words)

@@ -10,6 +10,9 @@ import shlex
 import shutil
 import subprocess
 
+import unity
+
+CLANG_TIDY_LINES_MAX = 3000
 CHECKED = ("lib", "transports", "collectives", "kernels", "perf", "include")
 
 
@@ -120,16 +123,39 @@ def self_contained(tools):
 _FINDING = re.compile(r"^(\S+?):(\d+):\d+: (?:warning|error): (.*)$", re.MULTILINE)
 
 
+def _batches_by_flags(tools):
+    """(flags, paths) of sources that are compiled alike and can be read as one."""
+    alike = {}
+    for path, command in sorted(tools.commands.items()):
+        if path in tools.tree.files and path.startswith(CHECKED):
+            words = [word for word in shlex.split(command) if word not in ("-fPIC", "-fPIE")]
+            flags = words[1:words.index("-o")] if "-o" in words else words[1:words.index("-c")]
+            alike.setdefault(tuple(flags), []).append(path)
+    for flags, paths in alike.items():
+        for batch in unity.batches({path: tools.tree.files[path].text for path in paths},
+                                   CLANG_TIDY_LINES_MAX):
+            yield flags, batch
+
+
 def clang_tidy(tools):
     """clang-tidy has nothing to say, with the checks of .clang-tidy"""
     tool = find_tool("clang-tidy")
     settings = _version(tool) + _read(tools.tree, ".clang-tidy")
+    folder = os.path.join(tools.build, "tidy-batches")
+    os.makedirs(folder, exist_ok=True)
     jobs = []
-    for path, command in sorted(tools.commands.items()):
-        if path in tools.tree.files and path.startswith(CHECKED):
-            jobs.append((path, settings + tools.tree.digest(path) + command,
-                         [tool, "--quiet", "--warnings-as-errors=*",
-                          "--extra-arg=-Wno-unknown-warning-option", "-p", tools.build, path], None))
+    for flags, batch in _batches_by_flags(tools):
+        # Most of the time goes into headers of others, once a batch.
+        source = os.path.join(folder, batch[0].replace("/", "_"))
+        with open(source, "w", encoding="utf-8") as file:
+            for number, path in enumerate(batch):
+                file.write(f'#define main main{number}  // several may be programs\n'
+                           f'#include "{os.path.join(tools.tree.root, path)}"  // NOLINT\n'
+                           "#undef main\n")
+        jobs.append((batch[0], settings + "".join(tools.tree.digest(path) for path in batch),
+                     [tool, "--quiet", "--warnings-as-errors=*",
+                      f"--config-file={os.path.join(tools.tree.root, '.clang-tidy')}", source, "--",
+                      *flags, "-Wno-unknown-warning-option", "-Wno-shadow"], None))
     problems = set()
     for path, output in tools.run_all("clang_tidy", jobs):
         findings = _FINDING.findall(output)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Which sources can be compiled as one: most of a small file's compilation goes into headers that its
-neighbours include too. Files that hide the same name in an unnamed namespace are kept apart, and so
-are those that Highway compiles once for each instruction set. `unity.py FILE...` prints a line
-`GROUP FILE` for each file that shares its compilation; CMake asks for it where UNIRACK_UNITY is on."""
+neighbours include too. Kept apart are files of which one hides a name in an unnamed namespace that the
+other uses, and files that Highway compiles once for each instruction set. `unity.py FILE...` prints
+a line `GROUP FILE` for each file that shares its compilation; CMake asks for it where UNIRACK_UNITY
+is on."""
 import os
 import re
 import sys
@@ -10,39 +11,40 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tidy_source  # noqa: E402
 
-LINES_MAX = 1500
-
 _UNNAMED = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
 # What stands in the first column of an unnamed namespace, as clang-format leaves it.
 _NAME = re.compile(
     r"^(?:(?:struct|class|enum class|enum|union)\s+(\w+)|using (\w+) ="
     r"|(?:(?:inline|static|constexpr|const|thread_local)\s)+[^=({]*?\b(\w+)(?:\[[^=]*\])?\s*(?:=|\{)"
     r"|(?!using|template|typedef|return|TEST)[A-Za-z_][\w:<>,&*\s]*?[\s&*](\w+)\()", re.MULTILINE)
+# Types, constants, and functions that are not members.
+_USED = re.compile(r"(?<![\w.>:])(?:[A-Z]\w+|k[A-Z]\w+|\w+(?=\())")
 
 
-def hidden_names(text):
+def hidden_names(text, code):
     """Names that the unnamed namespaces of a file declare."""
-    code = tidy_source.without_comments(text)
     return {next(filter(None, name.groups())) for part in _UNNAMED.finditer(text)
             for name in _NAME.finditer(code[part.start(1):part.end(1)])}
 
 
-def batches(texts):
+def batches(texts, lines_max=1500):
     """texts: {path: text}. Lists of paths; each path stands in one of them."""
-    found = []  # of [paths, names, lines]
+    found = []  # of [paths, hidden names, used names, lines]
     for path, text in texts.items():
-        names, lines = hidden_names(text), text.count("\n")
         if "foreach_target.h" in text:
-            found.append([[path], set(), LINES_MAX])
+            found.append([[path], set(), set(), lines_max])
             continue
+        code = tidy_source.without_comments(text)
+        hidden, used, lines = hidden_names(text, code), set(_USED.findall(code)), text.count("\n")
         for batch in found:
-            if batch[2] + lines <= LINES_MAX and not names & batch[1]:
+            if batch[3] + lines <= lines_max and not hidden & batch[2] and not used & batch[1]:
                 batch[0].append(path)
-                batch[1] |= names
-                batch[2] += lines
+                batch[1] |= hidden
+                batch[2] |= used
+                batch[3] += lines
                 break
         else:
-            found.append([[path], names, lines])
+            found.append([[path], hidden, used, lines])
     return [batch[0] for batch in found]
 
 

@@ -85,7 +85,7 @@ void LoopbackEndpoint::notice_peer() {
 
 void LoopbackEndpoint::advance(uint64_t bytes_max) {
   while (!ops_.empty()) {
-    Op& op = ops_.front();
+    QueuedCopy& op = ops_.front();
     const uint64_t bytes = std::min({op.copy.bytes - op.done_bytes, bytes_max, kStepBytesMax});
     if (Status status = step(op, bytes); !status) {
       state_.note_refused(std::move(status).error());
@@ -103,7 +103,7 @@ void LoopbackEndpoint::advance(uint64_t bytes_max) {
   }
 }
 
-Status LoopbackEndpoint::step(Op& op, uint64_t bytes) {
+Status LoopbackEndpoint::step(QueuedCopy& op, uint64_t bytes) {
   const bool is_put = op.direction == Direction::put;
   const Access access = is_put ? Access::write : Access::read;
   const auto* const entry =
@@ -130,7 +130,7 @@ Status LoopbackEndpoint::deliver(const Signal& signal) {
 }
 
 void LoopbackEndpoint::finish_front() {
-  const Op op = ops_.front();
+  const QueuedCopy op = ops_.front();
   ops_.pop();
   if (op.signal && !std::exchange(skip_signal_, false)) {
     if (Status status = deliver(*op.signal); !status) {

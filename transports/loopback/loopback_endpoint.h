@@ -38,7 +38,7 @@ class LoopbackEndpoint final : public Endpoint {
   }
   void notice_peer();
   void advance(uint64_t bytes_max);
-  Status step(Op& op, uint64_t bytes);
+  Status step(QueuedCopy& op, uint64_t bytes);
   Status deliver(const Signal& signal);
   void finish_front();
   void end_all();

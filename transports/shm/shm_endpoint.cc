@@ -76,7 +76,7 @@ void ShmEndpoint::refuse(Error error) {
 bool ShmEndpoint::advance_puts(uint64_t bytes_max) {
   bool has_moved = false;
   while (!puts_.empty()) {
-    Op& op = puts_.front();
+    QueuedCopy& op = puts_.front();
     auto moved = step(op, bytes_max);
     if (!moved && moved.code() == Code::unavailable) continue;  // CMA was turned off: another way
     const uint64_t bytes = moved ? *moved : 0;
@@ -100,7 +100,7 @@ bool ShmEndpoint::advance_puts(uint64_t bytes_max) {
   return has_moved;
 }
 
-Result<uint64_t> ShmEndpoint::step(Op& op, uint64_t bytes_max) {
+Result<uint64_t> ShmEndpoint::step(QueuedCopy& op, uint64_t bytes_max) {
   const bool is_put = op.direction == Direction::put;
   const auto* const entry = UNIRACK_TRY(link_->imports().check(
       op.copy.remote, op.copy.offset, op.copy.bytes, is_put ? Access::write : Access::read));
@@ -124,7 +124,8 @@ Result<uint64_t> ShmEndpoint::step(Op& op, uint64_t bytes_max) {
   return moved;
 }
 
-Result<uint64_t> ShmEndpoint::step_mapped(const Op& op, const Entry& entry, uint64_t bytes) {
+Result<uint64_t> ShmEndpoint::step_mapped(const QueuedCopy& op, const Entry& entry,
+                                          uint64_t bytes) {
   if (!is_region_live(link_->peer_control(), entry.region.id)) {
     return make_error(Code::stale, "the peer's region is no longer registered");
   }
@@ -139,7 +140,7 @@ Result<uint64_t> ShmEndpoint::step_mapped(const Op& op, const Entry& entry, uint
 }
 
 bool ShmEndpoint::finish_put() {
-  const Op& op = puts_.front();
+  const QueuedCopy& op = puts_.front();
   if (op.signal && !skip_signal_) {
     auto delivered = deliver(*op.signal);
     if (delivered && !*delivered) return false;
@@ -176,7 +177,7 @@ bool ShmEndpoint::advance_gets(uint64_t bytes_max) {
   bool has_moved = false;
   uint64_t bytes_left = bytes_max;
   while (gets_started_ < gets_.size()) {
-    Op& op = gets_[gets_started_];
+    QueuedCopy& op = gets_[gets_started_];
     const uint64_t before = op.done_bytes;
     const bool is_started = start_get(op, bytes_left);
     if (state_.is_over()) return true;
@@ -189,7 +190,7 @@ bool ShmEndpoint::advance_gets(uint64_t bytes_max) {
 }
 
 // Whether the next get may be looked at: this one is done, or its bytes are on their way.
-bool ShmEndpoint::start_get(Op& op, uint64_t& bytes_left) {
+bool ShmEndpoint::start_get(QueuedCopy& op, uint64_t& bytes_left) {
   const auto checked =
       link_->imports().check(op.copy.remote, op.copy.offset, op.copy.bytes, Access::read);
   const bool must_ask = checked && (*checked)->mapped == nullptr && !link_->uses_cma();
@@ -231,7 +232,7 @@ void ShmEndpoint::finish_gets() {
 
 std::byte* ShmEndpoint::reply_target(uint64_t get, uint64_t bytes) {
   if (get < first_get_ || get - first_get_ >= gets_started_) return nullptr;
-  Op& op = gets_[get - first_get_];
+  QueuedCopy& op = gets_[get - first_get_];
   if (bytes > op.copy.bytes - op.done_bytes) return nullptr;
   std::byte* const target = op.copy.local + op.done_bytes;
   op.done_bytes += bytes;
@@ -240,7 +241,7 @@ std::byte* ShmEndpoint::reply_target(uint64_t get, uint64_t bytes) {
 
 void ShmEndpoint::reply_end(uint64_t get, Status status) {
   if (get < first_get_ || get - first_get_ >= gets_started_) return;
-  Op& op = gets_[get - first_get_];
+  QueuedCopy& op = gets_[get - first_get_];
   if (status && op.done_bytes < op.copy.bytes) {
     status = make_error(Code::corrupted, "the peer sent fewer bytes than were asked for");
   }

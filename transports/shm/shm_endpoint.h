@@ -38,12 +38,12 @@ class ShmEndpoint final : public Endpoint, private ShmReplySink {
   bool advance_puts(uint64_t bytes_max);
   bool advance_gets(uint64_t bytes_max);
   // One step of the front put or of the next get; how many bytes, 0 if it must wait.
-  Result<uint64_t> step(Op& op, uint64_t bytes_max);
-  Result<uint64_t> step_mapped(const Op& op, const Entry& entry, uint64_t bytes);
+  Result<uint64_t> step(QueuedCopy& op, uint64_t bytes_max);
+  Result<uint64_t> step_mapped(const QueuedCopy& op, const Entry& entry, uint64_t bytes);
   // False if it must wait.
   bool finish_put();
   Result<bool> deliver(const Signal& signal);
-  bool start_get(Op& op, uint64_t& bytes_left);
+  bool start_get(QueuedCopy& op, uint64_t& bytes_left);
   void finish_gets();
   void refuse(Error error);
   void end_all();

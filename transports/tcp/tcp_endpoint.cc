@@ -156,7 +156,7 @@ void TcpEndpoint::queue_control(TcpHeader::Kind kind, Code code) {
 
 bool TcpEndpoint::frame_put() {
   if (puts_.empty()) return false;
-  Op& op = puts_.front();
+  QueuedCopy& op = puts_.front();
   const ImportTable& imports = transport_.imports(state_.peer());
   auto entry = imports.check(op.copy.remote, op.copy.offset, op.copy.bytes, Access::write);
   if (!entry) {
@@ -194,7 +194,7 @@ bool TcpEndpoint::frame_put() {
 
 bool TcpEndpoint::frame_get() {
   if (gets_asked_ == gets_.size() || gets_asked_ == kAsksMax) return false;
-  Op& op = gets_[gets_asked_];
+  QueuedCopy& op = gets_[gets_asked_];
   auto entry = transport_.imports(state_.peer())
                    .check(op.copy.remote, op.copy.offset, op.copy.bytes, Access::read);
   if (entry) {
@@ -251,7 +251,7 @@ void TcpEndpoint::on_readable(uint64_t bytes_max) {
 
 std::byte* TcpEndpoint::payload_target(const TcpHeader& header, uint64_t at) {
   if (header.kind == TcpHeader::Kind::reply) {
-    Op* const op = find_get(header.tag);
+    QueuedCopy* const op = find_get(header.tag);
     if (op == nullptr || header.bytes > op->copy.bytes - op->done_bytes) return nullptr;
     return op->copy.local + op->done_bytes + at;
   }
@@ -328,14 +328,14 @@ Status TcpEndpoint::on_ask(const TcpHeader& header) {
   return ok_status();
 }
 
-Op* TcpEndpoint::find_get(uint32_t tag) {
+QueuedCopy* TcpEndpoint::find_get(uint32_t tag) {
   const uint32_t place = tag - first_tag_;
   if (place >= gets_asked_ || gets_[place].is_done) return nullptr;
   return &gets_[place];
 }
 
 Status TcpEndpoint::on_reply(const TcpHeader& header, bool is_whole) {
-  Op* const op = find_get(header.tag);
+  QueuedCopy* const op = find_get(header.tag);
   // What was asked for before the endpoint closed is of no interest any more.
   if (state_.is_over()) return ok_status();
   if (op == nullptr || !is_whole) return broke_rules("bytes that nobody asked for");
@@ -344,7 +344,7 @@ Status TcpEndpoint::on_reply(const TcpHeader& header, bool is_whole) {
 }
 
 Status TcpEndpoint::on_end(const TcpHeader& header) {
-  Op* const op = find_get(header.tag);
+  QueuedCopy* const op = find_get(header.tag);
   if (state_.is_over()) return ok_status();
   if (op == nullptr) return broke_rules("the end of what nobody asked for");
   if (header.code != Code::ok) {

@@ -61,14 +61,14 @@ class TcpEndpoint final : public Endpoint, private TcpFrameHandler {
   Status on_reply(const TcpHeader& header, bool is_whole);
   Status on_end(const TcpHeader& header);
   void on_bye();
-  Op* find_get(uint32_t tag);
+  QueuedCopy* find_get(uint32_t tag);
   void tell_refused(Code code);
 
   void fill();
   bool frame_put();
   bool frame_get();
   bool frame_answer();
-  bool start_put(Op& op);
+  bool start_put(QueuedCopy& op);
   void finish_gets();
   void queue_control(TcpHeader::Kind kind, Code code = Code::ok);
   bool is_flushed() const;

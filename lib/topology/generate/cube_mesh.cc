@@ -48,7 +48,7 @@ Result<Graph> make(const Parameters& parameters, std::string_view spec) {
   const NodeIndex leaf = chassis > 1 ? fabric.add(NodeKind::leaf, "leaf0", {}, 0) : 0;
   for (uint32_t box = 0; box < chassis; ++box) {
     const std::string host = fmt::format("box{}", box);
-    const Place place{host, "", host};
+    const Location place{host, "", host};
     std::array<NodeIndex, kGpus> gpus;
     for (uint32_t i = 0; i < kGpus; ++i) gpus[i] = fabric.add_gpu(place, i, "V100");
     for (const Bundle& bundle : kCubeMesh) {

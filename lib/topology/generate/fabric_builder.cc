@@ -4,7 +4,8 @@
 
 namespace unirack {
 
-NodeIndex FabricBuilder::add(NodeKind kind, const std::string& name, const Place& place, int rail) {
+NodeIndex FabricBuilder::add(NodeKind kind, const std::string& name, const Location& place,
+                             int rail) {
   Node node;
   node.kind = kind;
   node.name = name;
@@ -18,13 +19,13 @@ NodeIndex FabricBuilder::add(NodeKind kind, const std::string& name, const Place
   return added ? *added : 0;
 }
 
-NodeIndex FabricBuilder::add_gpu(const Place& place, uint32_t index, std::string_view model) {
+NodeIndex FabricBuilder::add_gpu(const Location& place, uint32_t index, std::string_view model) {
   const NodeIndex gpu = add(NodeKind::gpu, fmt::format("{}/gpu{}", place.host, index), place);
   if (!error_ && !model.empty()) builder_.node(gpu).set_attribute("model", std::string(model));
   return gpu;
 }
 
-NodeIndex FabricBuilder::add_nic(const Place& place, uint32_t index, int rail, NodeIndex gpu) {
+NodeIndex FabricBuilder::add_nic(const Location& place, uint32_t index, int rail, NodeIndex gpu) {
   const NodeIndex nic = add(NodeKind::nic, fmt::format("{}/nic/mlx5_{}", place.host, index),
                             {place.host, place.rack, ""}, rail);
   join(gpu, nic, LinkKind::pcie, 0);

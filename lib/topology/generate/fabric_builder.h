@@ -12,7 +12,7 @@
 namespace unirack {
 
 // Where a node stands.
-struct Place {
+struct Location {
   std::string host;
   std::string rack;
   std::string domain;
@@ -21,10 +21,10 @@ struct Place {
 class FabricBuilder {
  public:
   // The index is meaningless after a failure.
-  NodeIndex add(NodeKind kind, const std::string& name, const Place& place = {}, int rail = -1);
-  NodeIndex add_gpu(const Place& place, uint32_t index, std::string_view model);
+  NodeIndex add(NodeKind kind, const std::string& name, const Location& place = {}, int rail = -1);
+  NodeIndex add_gpu(const Location& place, uint32_t index, std::string_view model);
   // Paired with a GPU at a rate that nobody states.
-  NodeIndex add_nic(const Place& place, uint32_t index, int rail, NodeIndex gpu);
+  NodeIndex add_nic(const Location& place, uint32_t index, int rail, NodeIndex gpu);
   // Both ways; a bandwidth of 0 is not known.
   void join(NodeIndex a, NodeIndex b, LinkKind kind, uint64_t bandwidth, uint32_t count = 1);
 

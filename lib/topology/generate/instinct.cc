@@ -50,7 +50,7 @@ Result<Graph> make(uint32_t gpu_count, std::span<const Bundle> bundles, std::str
   const NodeIndex leaf = boxes > 1 ? fabric.add(NodeKind::leaf, "leaf0", {}, 0) : 0;
   for (uint32_t box = 0; box < boxes; ++box) {
     const std::string host = fmt::format("box{}", box);
-    const Place place{host, "", host};
+    const Location place{host, "", host};
     std::vector<NodeIndex> gpus;
     for (uint32_t i = 0; i < gpu_count; ++i) {
       gpus.push_back(fabric.add_gpu(place, i, model));

@@ -30,7 +30,7 @@ struct Shape {
 void add_box(FabricBuilder& fabric, const Shape& shape, uint32_t index, uint32_t gpu_count,
              std::vector<Leaf>& rack_leaves) {
   const std::string host = fmt::format("box{}", index);
-  const Place place{host, fmt::format("rack{}", index / shape.boxes), host};
+  const Location place{host, fmt::format("rack{}", index / shape.boxes), host};
   const NodeIndex nvswitch =
       shape.box > 1 ? fabric.add(NodeKind::nvswitch, host + "/nvswitch", place) : 0;
   for (uint32_t i = 0; i < gpu_count; ++i) {

@@ -56,7 +56,7 @@ void add_rack(FabricBuilder& fabric, const Shape& shape, uint32_t index,
                      0});
   }
   for (uint32_t i = 0; i < gpu_count; ++i) {
-    const Place place{fmt::format("{}-tray{:02}", rack, i / kTrayGpus), rack, rack};
+    const Location place{fmt::format("{}-tray{:02}", rack, i / kTrayGpus), rack, rack};
     const uint32_t slot = i % kTrayGpus;
     const NodeIndex gpu = fabric.add_gpu(place, slot, "GB200");
     fabric.join(gpu, nvswitch, LinkKind::nvlink, kNvlinkRate, kNvlinks);

@@ -53,7 +53,7 @@ Result<Graph> make(const Machine& machine, std::string_view boxes, const Paramet
   }
   for (uint32_t box = 0; box < box_count; ++box) {
     const std::string host = fmt::format("box{}", box);
-    const Place place{host, "", host};
+    const Location place{host, "", host};
     const NodeIndex nvswitch = fabric.add(NodeKind::nvswitch, host + "/nvswitch", place);
     for (uint32_t i = 0; i < machine.gpu_count; ++i) {
       const NodeIndex gpu = fabric.add_gpu(place, i, machine.model);

@@ -28,7 +28,7 @@ struct Shape {
 
 void add_box(FabricBuilder& fabric, const Shape& shape, uint32_t box, NodeIndex leaf) {
   const std::string host = fmt::format("box{}", box);
-  const Place place{host, "", ""};
+  const Location place{host, "", ""};
   std::vector<NodeIndex> cpus;
   for (uint32_t i = 0; i < shape.sockets; ++i) {
     cpus.push_back(fabric.add(NodeKind::cpu, fmt::format("{}/cpu{}", host, i), place));

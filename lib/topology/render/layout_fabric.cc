@@ -380,7 +380,7 @@ class FabricLayout {
     }
     for (NodeIndex i = 0; i < graph_.nodes().size(); ++i) {
       const Node& node = graph_.node(i);
-      Cell cell;
+      PictureCell cell;
       cell.node = i;
       cell.at = place_[i];
       cell.is_bar = node.kind == NodeKind::nvswitch;

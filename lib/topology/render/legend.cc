@@ -77,7 +77,7 @@ void add_faults(const Picture& picture, const Summary& summary, const PictureOpt
   }
   const auto absent = static_cast<size_t>(
       std::count_if(picture.frames.begin(), picture.frames.end(),
-                    [](const Frame& frame) { return frame.kind == FrameKind::absent; }));
+                    [](const PictureFrame& frame) { return frame.kind == FrameKind::absent; }));
   if (absent > 0) {
     items.push_back({Sample::cell, "f absent", 1, "no NIC on this rail", absent, {}, {}, false});
   }

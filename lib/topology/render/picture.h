@@ -25,7 +25,7 @@ struct Rect {
   double centre_y() const { return y + height / 2; }
 };
 
-struct Cell {
+struct PictureCell {
   NodeIndex node = 0;
   Rect at;
   std::string label;   // fits
@@ -42,7 +42,7 @@ enum class FrameKind : uint8_t {
   absent,  // a device that others like it have
 };
 
-struct Frame {
+struct PictureFrame {
   FrameKind kind = FrameKind::rack;
   Rect at;
   std::string label;  // at the top left; empty: none
@@ -75,8 +75,8 @@ struct Picture {
   double width = 0;
   double height = 0;
   std::vector<Edge> edges;
-  std::vector<Frame> frames;
-  std::vector<Cell> cells;
+  std::vector<PictureFrame> frames;
+  std::vector<PictureCell> cells;
   std::vector<Line> lines;
   std::vector<Label> labels;
 };

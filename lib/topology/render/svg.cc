@@ -38,7 +38,7 @@ class SvgWriter {
   std::string write() {
     lines(true);
     add("<g>");
-    for (const Frame& frame : picture_.frames) add_frame(frame);
+    for (const PictureFrame& frame : picture_.frames) add_frame(frame);
     add("</g><g class=\"glows\">");
     for (const Line& line : picture_.lines) add_glow(line);
     add("</g>");
@@ -47,7 +47,7 @@ class SvgWriter {
     for (const Label& label : picture_.labels) {
       text(label.x, label.y, label.text, label.font, label.at_end ? "soft tag e" : "soft tag");
     }
-    for (const Cell& cell : picture_.cells) add_cell(cell);
+    for (const PictureCell& cell : picture_.cells) add_cell(cell);
     add("</g>");
     return std::move(out_);
   }
@@ -69,7 +69,7 @@ class SvgWriter {
         at_end ? " text-anchor=\"end\"" : "", xml_escaped(words));
   }
 
-  void add_frame(const Frame& frame) {
+  void add_frame(const PictureFrame& frame) {
     constexpr const char* kNames[] = {"rack", "machine", "domain", "absent"};
     add("<g class=\"f {}\">", kNames[static_cast<size_t>(frame.kind)]);
     rect(frame.at, frame.kind == FrameKind::absent ? 2 : frame.kind == FrameKind::domain ? 4 : 6);
@@ -132,7 +132,7 @@ class SvgWriter {
     return line.role != LineRole::bundle && picture_.edges[line.edges.front()].is_faulty();
   }
 
-  void add_cell(const Cell& cell) {
+  void add_cell(const PictureCell& cell) {
     const Node& node = graph_.node(cell.node);
     std::string classes = "c " + std::string(to_text(node.kind));
     std::string rail;

@@ -113,7 +113,7 @@ TEST_P(OracleFloats, ReductionsAreExactInAnyOrder) {
 
 INSTANTIATE_TEST_SUITE_P(All, OracleFloats,
                          ::testing::Values(unirackFloat16, unirackFloat32, unirackFloat64,
-                                         unirackBfloat16, unirackFloat8e4m3, unirackFloat8e5m2),
+                                           unirackBfloat16, unirackFloat8e4m3, unirackFloat8e5m2),
                          [](const auto& tested) { return std::string(name_of(tested.param)); });
 
 template <class T>

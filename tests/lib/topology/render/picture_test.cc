@@ -31,7 +31,7 @@ bool overlap(const Rect& a, const Rect& b) {
 void check(const Graph& graph) {
   const Picture picture = draw(graph);
   std::set<NodeIndex> nodes;
-  for (const Cell& cell : picture.cells) {
+  for (const PictureCell& cell : picture.cells) {
     const std::string& name = graph.node(cell.node).name;
     EXPECT_TRUE(nodes.insert(cell.node).second) << name;
     EXPECT_GE(cell.at.x, 0) << name;
@@ -103,9 +103,10 @@ TEST(Picture, EmptyGraphsAreDrawnToo) { check(*GraphBuilder().build("empty")); }
 
 TEST(Picture, AMissingNicLeavesAnOutline) {
   const Picture picture = draw(testing::sample_pool(2, true));
-  EXPECT_EQ(std::count_if(picture.frames.begin(), picture.frames.end(),
-                          [](const Frame& frame) { return frame.kind == FrameKind::absent; }),
-            1);
+  EXPECT_EQ(
+      std::count_if(picture.frames.begin(), picture.frames.end(),
+                    [](const PictureFrame& frame) { return frame.kind == FrameKind::absent; }),
+      1);
 }
 
 TEST(Picture, WidthGrowsWithSpeed) {
