@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -11,6 +10,7 @@
 
 #include "lib/topology/flow/concurrent_flow.h"
 #include "perf/topo/collectives.h"
+#include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
 #include "perf/topo/output.h"
@@ -24,28 +24,21 @@ constexpr size_t kNamesMax = 4096;  // of nodes and links of a cut in JSON
 class BoundCommand : public Command {
  public:
   BoundCommand(CLI::App& app, const Console& console) : console_(console) {
-    CLI::App& command = *app.add_subcommand("bound", "how fast collectives can be, and why");
+    CommandLine command(app, "bound", "how fast collectives can be, and why");
     add_input(command, input_);
-    command
-        .add_option("--collective", collectives_,
-                    "all-gather, reduce-scatter, all-reduce, broadcast, reduce or all-to-all; may "
-                    "be repeated; default: all of them")
-        ->type_name("NAME")
-        ->allow_extra_args(false)
-        ->check(CLI::IsMember(collective_names()));
-    command.add_option("--root", root_, "the root of broadcast and reduce; default: the first GPU")
-        ->type_name("NODE");
-    command.add_option("--k", k_, "also the best all-gather of N trees per root")
-        ->type_name("N")
-        ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 20));
-    command.add_flag("--exact", exact_,
-                     "also the exact all-to-all, by linear program: up to a few hundred members");
-    command.add_flag("--time", time_, "how long each took to compute");
-    command.add_flag("--json", json_, "exact fractions, cuts as names of nodes and links");
-    command.add_option("--html", html_, "write a page with the limiting cuts marked")
-        ->type_name("PATH");
-    command.add_option("--svg", svg_, "write a picture with the first limiting cut marked")
-        ->type_name("PATH");
+    add_faults(command, input_);
+    command.repeated("--collective", "NAME", collectives_, collective_names(),
+                     "all-gather, reduce-scatter, all-reduce, broadcast, reduce or all-to-all; may "
+                     "be repeated; default: all of them");
+    command.option("--root", "NODE", root_,
+                   "the root of broadcast and reduce; default: the first GPU");
+    command.number("--k", k_, 1, uint64_t{1} << 20, "also the best all-gather of N trees per root");
+    command.flag("--exact", exact_,
+                 "also the exact all-to-all, by linear program: up to a few hundred members");
+    command.flag("--time", time_, "how long each took to compute");
+    command.flag("--json", json_, "exact fractions, cuts as names of nodes and links");
+    command.option("--html", "PATH", html_, "write a page with the limiting cuts marked");
+    command.option("--svg", "PATH", svg_, "write a picture with the first limiting cut marked");
     command.footer(
         "Bounds use nominal rates, so that no schedule, simulation or measurement beats them. A\n"
         "link whose speed is not known limits nothing. algbw is counted as nccl-tests does: the\n"

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -13,6 +12,7 @@
 
 #include "lib/topology/machine_probe.h"
 #include "lib/topology/render/text.h"
+#include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
 
@@ -23,14 +23,14 @@ namespace {
 class Check : public Command {
  public:
   Check(CLI::App& app, const Console& console) : console_(console) {
-    CLI::App& command = *app.add_subcommand("check", "what is wrong, and what to do about it");
+    CommandLine command(app, "check", "what is wrong, and what to do about it");
     add_input(command, input_);
-    command
-        .add_option("--ranks", ranks_, "ranks planned on this machine: are there CPUs for them?")
-        ->type_name("N");
-    command.add_flag("--json", json_, "as JSON, with all nodes");
-    command.add_flag("--quiet", quiet_, "warnings and errors only");
-    command.add_flag("--all", all_, "also what is well");
+    add_faults(command, input_);
+    command.number("--ranks", ranks_, 1, UINT32_MAX,
+                   "ranks planned on this machine: are there CPUs for them?");
+    command.flag("--json", json_, "as JSON, with all nodes");
+    command.flag("--quiet", quiet_, "warnings and errors only");
+    command.flag("--all", all_, "also what is well");
     command.footer(
         "Without FILE this machine is examined: trained links, NICs, limits, libraries. A fabric "
         "is\n"
@@ -114,7 +114,7 @@ class Check : public Command {
 
   const Console& console_;
   Input input_;
-  size_t ranks_ = 0;
+  uint64_t ranks_ = 0;
   bool json_ = false;
   bool quiet_ = false;
   bool all_ = false;

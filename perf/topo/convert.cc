@@ -1,7 +1,7 @@
 // unirack-topo convert: from any format that can be read to any that can be written.
-#include <CLI/CLI.hpp>
 #include <memory>
 
+#include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
 #include "perf/topo/output.h"
@@ -13,14 +13,13 @@ namespace {
 class Convert : public Command {
  public:
   Convert(CLI::App& app, const Console& console) : console_(console) {
-    CLI::App& command = *app.add_subcommand("convert", "from one format to another");
-    command.add_option("IN", in_.source, "a file, - for standard input, or a specification")
-        ->required();
-    command.add_option("OUT", out_, "a file, or - for standard output")->required();
-    command.add_option("--from", in_.format, "format of IN; default: recognised by its content")
-        ->type_name("FORMAT");
-    command.add_option("--to", to_, "form of OUT; default: by its extension, else unirack-json")
-        ->type_name("FORM");
+    CommandLine command(app, "convert", "from one format to another");
+    command.argument("IN", in_.source, true, "a file, - for standard input, or a specification");
+    command.argument("OUT", out_, true, "a file, or - for standard output");
+    command.option("--from", "FORMAT", in_.format,
+                   "format of IN; default: recognised by its content");
+    command.option("--to", "FORM", form_,
+                   "form of OUT; default: by its extension, else unirack-json");
     command.footer("FORM is one of " + forms_text() +
                    ".\n\nWhat a format cannot hold is left out; unirack-json holds everything.\n\n"
                    "EXIT STATUS\n  0 converted, 3 bad usage or input\n\n"
@@ -37,18 +36,13 @@ class Convert : public Command {
  private:
   Status convert() {
     const Graph graph = UNIRACK_TRY(load(console_, in_));
-    PictureOptions options;
-    options.title = title_of(in_);
-    const std::string form = to_.empty() ? form_of(out_, "unirack-json") : to_;
-    const Progress progress(console_, "writing " + form);
-    const std::string text = UNIRACK_TRY(written(graph, form, options));
-    return write_text(console_, out_, text);
+    return write_as(console_, graph, form_, out_, title_of(in_));
   }
 
   const Console& console_;
   Input in_;
   std::string out_;
-  std::string to_;
+  std::string form_;
 };
 
 }  // namespace

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "lib/topology/bound.h"
 #include "perf/topo/collectives.h"
+#include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
 
@@ -69,14 +69,12 @@ std::string rate_of(const CollectiveBound& bound) {
 class Diff : public Command {
  public:
   Diff(CLI::App& app, const Console& console) : console_(console) {
-    CLI::App& command =
-        *app.add_subcommand("diff", "what changed between two fabrics, and what it costs");
-    command.add_option("BEFORE", before_, "a file, - or a specification")->required();
-    command.add_option("AFTER", after_, "a file, - or a specification")->required();
-    command.add_option("--from", format_, "format of both; default: recognised")
-        ->type_name("FORMAT");
-    command.add_flag("--no-bounds", no_bounds_, "do not compute what it costs");
-    command.add_flag("--json", json_, "as JSON");
+    CommandLine command(app, "diff", "what changed between two fabrics, and what it costs");
+    command.argument("BEFORE", before_, true, "a file, - or a specification");
+    command.argument("AFTER", after_, true, "a file, - or a specification");
+    command.option("--from", "FORMAT", format_, "format of both; default: recognised");
+    command.flag("--no-bounds", no_bounds_, "do not compute what it costs");
+    command.flag("--json", json_, "as JSON");
     command.footer(
         "Nodes are the same by name, links by their ends and kind. What it costs are the bounds "
         "of\n"

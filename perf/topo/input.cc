@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 
 #include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"
+#include "perf/topo/command_line.h"
 #include "perf/topo/machine.h"
 
 namespace unirack::topo {
@@ -37,20 +37,20 @@ bool is_family(const std::string& source) {
 
 }  // namespace
 
-void add_input(CLI::App& app, Input& input) {
-  app.add_option("FILE", input.source,
-                 "a file of any format, - for standard input, or a generator's specification such "
-                 "as nvl72:racks=8; without it, this machine");
-  app.add_option("--from", input.format, "the file's format; default: recognised by its content")
-      ->type_name("FORMAT");
-  app.add_option("--kill", input.kills,
-                 "what if it were down: gpu:N, nic:N, leaf:N, spine:N (a number or a name), "
-                 "host:NAME, link:A:B; may be repeated")
-      ->type_name("FAULT")
-      ->allow_extra_args(false);
-  app.add_option("--partial-rack", input.partial_rack, "leave so many GPUs in the last rack")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+void add_input(CommandLine& command, Input& input) {
+  command.argument("FILE", input.source, false,
+                   "a file of any format, - for standard input, or a generator's specification "
+                   "such as nvl72:racks=8; without it, this machine");
+  command.option("--from", "FORMAT", input.format,
+                 "the file's format; default: recognised by its content");
+}
+
+void add_faults(CommandLine& command, Input& input) {
+  command.repeated("--kill", "FAULT", input.kills, {},
+                   "what if it were down: gpu:N, nic:N, leaf:N, spine:N (a number or a name), "
+                   "host:NAME, link:A:B; may be repeated");
+  command.number("--partial-rack", input.partial_rack, 1, UINT32_MAX,
+                 "leave so many GPUs, and their NICs, in the last rack");
 }
 
 Result<Graph> load_source(const Console& console, const std::string& source,
@@ -72,14 +72,17 @@ Result<Graph> load_source(const Console& console, const std::string& source,
   return read_graph_file(source, format, {});
 }
 
-Result<Graph> load(const Console& console, const Input& input) {
-  const Progress progress(console, "reading " + title_of(input));
-  Graph graph = UNIRACK_TRY(load_source(console, input.source, input.format));
+Result<Graph> with_faults(Graph graph, const Input& input) {
   for (const std::string& kill : input.kills) graph = UNIRACK_TRY(with_fault(graph, kill));
   if (input.partial_rack > 0) {
     graph = UNIRACK_TRY(with_fault(graph, fmt::format("partial-rack:{}", input.partial_rack)));
   }
   return graph;
+}
+
+Result<Graph> load(const Console& console, const Input& input) {
+  const Progress progress(console, "reading " + title_of(input));
+  return with_faults(UNIRACK_TRY(load_source(console, input.source, input.format)), input);
 }
 
 std::string title_of(const Input& input) {

@@ -8,24 +8,27 @@
 #include "lib/topology/graph.h"
 #include "perf/topo/console.h"
 
-namespace CLI {
-class App;
-}
-
 namespace unirack::topo {
+
+class CommandLine;
 
 struct Input {
   std::string source;              // empty: this machine; "-": standard input; a path; a spec
   std::string format;              // empty: recognised
   std::vector<std::string> kills;  // faults, as with_fault() takes them
-  int partial_rack = 0;            // 0: none
+  uint64_t partial_rack = 0;       // 0: none
 };
 
-// FILE, --from, --kill, --partial-rack.
-void add_input(CLI::App& app, Input& input);
+// FILE and --from.
+void add_input(CommandLine& command, Input& input);
+// --kill and --partial-rack.
+void add_faults(CommandLine& command, Input& input);
 
 // Notes of discovery go to standard error.
 Result<Graph> load(const Console& console, const Input& input);
+
+// What --kill and --partial-rack ask for.
+Result<Graph> with_faults(Graph graph, const Input& input);
 
 // Another FILE of the same command line, without faults.
 Result<Graph> load_source(const Console& console, const std::string& source,

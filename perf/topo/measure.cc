@@ -1,7 +1,6 @@
 // unirack-topo measure: what the links of a pool really do, beside what they nominally do.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "lib/topology/discover.h"
 #include "perf/common/options.h"
 #include "perf/common/run.h"
+#include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/machine.h"
 #include "perf/topo/pairs.h"
@@ -21,23 +21,16 @@ namespace {
 class Measure : public Command {
  public:
   Measure(CLI::App& app, const Console& console) : console_(console) {
-    CLI::App& command = *app.add_subcommand(
-        "measure", "latency and bandwidth between ranks, beside the nominal values");
-    command.add_option("--np", np_, "start so many processes on this machine, instead of mpirun")
-        ->type_name("N")
-        ->check(CLI::Range(2, 1024));
-    command
-        .add_option("--domains", domains_,
-                    "emulate racks of so many ranks, such as 2+2, with the network between them")
-        ->type_name("N+N");
-    command.add_option("--bytes", options_.bytes, "the large message")
-        ->type_name("SIZE")
-        ->transform(CLI::AsSizeValue(false))
-        ->check(CLI::Range(size_t{1}, size_t{1} << 32));
-    command.add_option("--iterations", options_.iterations, "round trips of the small message")
-        ->type_name("N")
-        ->check(CLI::Range(size_t{1}, size_t{1'000'000}));
-    command.add_flag("--json", json_, "every pair, as JSON");
+    CommandLine command(app, "measure",
+                        "latency and bandwidth between ranks, beside the nominal values");
+    command.number("--np", np_, 2, 1024,
+                   "start so many processes on this machine, instead of mpirun");
+    command.option("--domains", "N+N", domains_,
+                   "emulate racks of so many ranks, such as 2+2, with the network between them");
+    command.bytes("--bytes", options_.bytes, 1, uint64_t{1} << 32, "the large message");
+    command.number("--iterations", options_.iterations, 1, 1'000'000,
+                   "round trips of the small message");
+    command.flag("--json", json_, "every pair, as JSON");
     command.footer(
         "Pairs of ranks are measured one after another, the others wait. Latency is half a round\n"
         "trip of 8 bytes, bandwidth that of one large message in one direction; both are medians,\n"
@@ -53,12 +46,12 @@ class Measure : public Command {
 
   int run() override {
     perf::Options ranks;
-    ranks.np = np_;
+    ranks.np = static_cast<int>(np_);
     ranks.domains = perf::parse_domains(domains_);
     if (!domains_.empty() && ranks.domains.empty()) {
       return console_.fail("--domains: expected sizes such as 2+2, found '" + domains_ + "'");
     }
-    perf::Session session = perf::Session::start(np_);
+    perf::Session session = perf::Session::start(ranks.np);
     if (session.exit_code()) return *session.exit_code() == 0 ? kExitOk : kExitFailure;
     const int count = session.process_count();
     int in_domains = 0;
@@ -136,7 +129,7 @@ class Measure : public Command {
 
   const Console& console_;
   PairOptions options_;
-  int np_ = 0;
+  uint64_t np_ = 0;
   std::string domains_;
   bool json_ = false;
 };

@@ -10,6 +10,20 @@
 
 namespace unirack::topo {
 
+namespace {
+
+// By its extension.
+std::string form_of(std::string_view path) {
+  if (path.ends_with(".json")) return "unirack-json";
+  if (path.ends_with(".xml")) return "nccl-xml";
+  if (path.ends_with(".svg")) return "svg";
+  if (path.ends_with(".html") || path.ends_with(".htm")) return "html";
+  if (path.ends_with(".txt")) return "tree";
+  return "unirack-json";
+}
+
+}  // namespace
+
 Result<std::string> written(const Graph& graph, std::string_view form,
                             const PictureOptions& options) {
   if (form == "tree") return render_tree(graph);
@@ -24,13 +38,13 @@ Result<std::string> written(const Graph& graph, std::string_view form,
   return format->write(graph);
 }
 
-std::string form_of(std::string_view path, std::string_view otherwise) {
-  if (path.ends_with(".json")) return "unirack-json";
-  if (path.ends_with(".xml")) return "nccl-xml";
-  if (path.ends_with(".svg")) return "svg";
-  if (path.ends_with(".html") || path.ends_with(".htm")) return "html";
-  if (path.ends_with(".txt")) return "tree";
-  return std::string(otherwise);
+Status write_as(const Console& console, const Graph& graph, const std::string& form,
+                const std::string& path, const std::string& title) {
+  const std::string chosen = form.empty() ? form_of(path) : form;
+  const Progress progress(console, "writing " + chosen);
+  PictureOptions options;
+  options.title = title;
+  return write_text(console, path, UNIRACK_TRY(written(graph, chosen, options)));
 }
 
 std::string forms_text() {

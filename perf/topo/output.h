@@ -14,8 +14,10 @@ namespace unirack::topo {
 Result<std::string> written(const Graph& graph, std::string_view form,
                             const PictureOptions& options);
 
-// The form that a path's extension asks for; `otherwise` where it says nothing.
-std::string form_of(std::string_view path, std::string_view otherwise);
+// To a file, or to standard output for "-". Without a form the path's extension decides, and
+// unirack-json where that says nothing.
+Status write_as(const Console& console, const Graph& graph, const std::string& form,
+                const std::string& path, const std::string& title);
 
 // "unirack-json, nccl-xml, tree, matrix, svg, html"
 std::string forms_text();

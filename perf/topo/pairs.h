@@ -40,8 +40,8 @@ struct PairResult {
 struct PairOptions {
   double machine = 0;    // the same number on ranks of one machine
   double port_gb_s = 0;  // this machine's fastest network port; 0: not known
-  size_t bytes = size_t{8} << 20;
-  size_t iterations = 200;  // of the round trip
+  uint64_t bytes = uint64_t{8} << 20;
+  uint64_t iterations = 200;  // of the round trip
 };
 
 // The results of all pairs, on every rank.

@@ -1,8 +1,8 @@
 // unirack-topo show: a graph as tree, matrix, JSON, page or picture.
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "lib/topology/render/tree.h"
+#include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
 #include "perf/topo/output.h"
@@ -14,19 +14,18 @@ namespace {
 class Show : public Command {
  public:
   Show(CLI::App& app, const Console& console) : console_(console) {
-    CLI::App& command = *app.add_subcommand("show", "show a machine or a fabric");
+    CommandLine command(app, "show", "show a machine or a fabric");
     add_input(command, input_);
-    command.add_flag("--tree", tree_, "indented, with equals folded (the default)");
-    command.add_flag(
-        "--matrix", matrix_,
-        "how GPUs and NICs reach each other, as nvidia-smi topo -m prints it, with NUMA "
-        "node, rail and domain");
-    command.add_flag("--json", json_, "all that is known, in our own format");
-    command.add_option("--html", html_, "write one self-contained page to look at")
-        ->type_name("PATH");
-    command.add_option("--svg", svg_, "write a picture")->type_name("PATH");
-    command.add_flag("--all", all_, "with --tree: fold nothing");
-    command.add_flag("--ascii", ascii_, "with --tree: no box drawing characters");
+    add_faults(command, input_);
+    command.flag("--tree", tree_, "indented, with equals folded (the default)");
+    command.flag("--matrix", matrix_,
+                 "how GPUs and NICs reach each other, as nvidia-smi topo -m prints it, with NUMA "
+                 "node, rail and domain");
+    command.flag("--json", json_, "all that is known, in our own format");
+    command.option("--html", "PATH", html_, "write one self-contained page to look at");
+    command.option("--svg", "PATH", svg_, "write a picture");
+    command.flag("--all", all_, "with --tree: fold nothing");
+    command.flag("--ascii", ascii_, "with --tree: no box drawing characters");
     command.footer(
         "PATH may be - for standard output.\n\n"
         "EXIT STATUS\n  0 shown, 3 bad usage or input\n\n"

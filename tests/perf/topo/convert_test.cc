@@ -47,6 +47,7 @@ TEST(TopoGenerate, TakesFaultsAndForms) {
   EXPECT_EQ(partial.code, 0) << partial.err;
   EXPECT_THAT(partial.out, HasSubstr(" down"));
   EXPECT_THAT(run_topo({"generate", "--list"}).out, HasSubstr("nvl72"));
+  EXPECT_THAT(run_topo({"generate", "--list", "--json"}).out, HasSubstr("\"name\": \"nvl72\""));
   EXPECT_EQ(run_topo({"generate"}).code, 3);
   EXPECT_EQ(run_topo({"generate", "frob"}).code, 3);
 }
