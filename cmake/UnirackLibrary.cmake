@@ -19,12 +19,12 @@ endif()
 
 file(GLOB_RECURSE UNIRACK_SOURCES CONFIGURE_DEPENDS
   lib/*.cc transports/*.cc collectives/*.cc kernels/*.cc)
-list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/[a-z]+/")  # see UnirackTopology.cmake
+list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/(flow|formats|generate|render)/")  # see UnirackTopology.cmake
 add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
 target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
 unirack_unity(unirack_objects)
 if(HWLOC_FOUND)
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/lib/topology/discover_hwloc.cc PROPERTIES
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/lib/topology/discover/discover_hwloc.cc PROPERTIES
     COMPILE_DEFINITIONS UNIRACK_HAVE_HWLOC INCLUDE_DIRECTORIES "${HWLOC_INCLUDE_DIRS}")
 endif()
 set_target_properties(unirack_objects PROPERTIES

@@ -4,7 +4,7 @@
 #include <map>
 #include <tuple>
 
-#include "lib/topology/bound.h"
+#include "lib/topology/bound/bound.h"
 #include "lib/topology/natural_order.h"
 #include "lib/topology/node_fields.h"
 

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <utility>
 
-#include "lib/topology/discover.h"
+#include "lib/topology/discover/discover.h"
+#include "lib/topology/discover/sysfs.h"
 #include "lib/topology/graph_codec.h"
 #include "lib/topology/merge.h"
-#include "lib/topology/sysfs.h"
 
 namespace unirack {
 

@@ -1,5 +1,5 @@
 // unirack-topo bound: what each collective can reach at best, and what limits it.
-#include "lib/topology/bound.h"
+#include "lib/topology/bound/bound.h"
 
 #include <fmt/format.h>
 

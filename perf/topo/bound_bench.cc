@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/topology/bound.h"
-#include "lib/topology/cut_search.h"
+#include "lib/topology/bound/bound.h"
+#include "lib/topology/bound/cut_search.h"
 #include "lib/topology/flow/concurrent_flow.h"
 #include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"

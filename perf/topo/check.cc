@@ -1,5 +1,5 @@
 // unirack-topo check: the doctor.
-#include "lib/topology/check.h"
+#include "lib/topology/check/check.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "lib/topology/machine_probe.h"
+#include "lib/topology/check/machine_probe.h"
 #include "lib/topology/render/text.h"
 #include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"

@@ -41,6 +41,14 @@ std::string wide_text(Wide value) {
   return digits;
 }
 
+std::string trees_text(const Bounds& bounds) {
+  const auto trees = bounds.optimal_trees();
+  if (!trees) return {};
+  return trees->per_root == 1
+             ? "reached by one spanning tree from each member"
+             : fmt::format("reached by {} spanning trees from each member", trees->per_root);
+}
+
 }  // namespace
 
 const std::vector<std::string>& collective_names() {
@@ -68,6 +76,7 @@ CollectiveBound bound_of(const Bounds& bounds, std::string_view name, NodeIndex 
   }
   const auto spent = std::chrono::steady_clock::now() - begin;
   result.time_ms = std::chrono::duration<double, std::milli>(spent).count();
+  if (name == "all-gather") result.note = trees_text(bounds);
   return result;
 }
 

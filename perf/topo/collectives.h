@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/topology/bound.h"
+#include "lib/topology/bound/bound.h"
 #include "lib/topology/render/svg.h"
 
 namespace unirack::topo {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "lib/topology/bound.h"
+#include "lib/topology/bound/bound.h"
 #include "perf/topo/collectives.h"
 #include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <utility>
 
-#include "lib/topology/discover.h"
+#include "lib/topology/discover/discover.h"
 #include "lib/topology/rates.h"
 
 namespace unirack::topo {

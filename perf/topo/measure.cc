@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/hash.h"
-#include "lib/topology/discover.h"
+#include "lib/topology/discover/discover.h"
 #include "perf/common/options.h"
 #include "perf/common/run.h"
 #include "perf/topo/command_line.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/topology/check.h"
+#include "lib/topology/check/check.h"
 #include "lib/topology/formats/formats.h"
 #include "lib/topology/render/html.h"
 #include "lib/topology/render/matrix.h"

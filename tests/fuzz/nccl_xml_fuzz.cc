@@ -1,30 +1,8 @@
 // Feeds text to the reader of NCCL's topology files. What it accepts and may be written is read
 // back to as many GPUs and ports, and written again to the same text.
-#include <algorithm>
-#include <string_view>
-
-#include "lib/topology/formats/nccl_xml.h"
-
-namespace {
-
-auto count(const unirack::Graph& graph, unirack::NodeKind kind) {
-  return std::count_if(graph.nodes().begin(), graph.nodes().end(),
-                       [&](const unirack::Node& node) { return node.kind == kind; });
-}
-
-}  // namespace
+#include "tests/fuzz/round_trip.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto graph = unirack::read_nccl_xml({reinterpret_cast<const char*>(data), size}, {});
-  if (!graph) return 0;
-  const auto text = unirack::write_nccl_xml(*graph);
-  if (!text) return 0;  // larger than NCCL accepts
-  const auto again = unirack::read_nccl_xml(*text, {});
-  if (!again) __builtin_trap();
-  for (const auto kind : {unirack::NodeKind::gpu, unirack::NodeKind::nic}) {
-    if (count(*again, kind) != count(*graph, kind)) __builtin_trap();
-  }
-  const auto text_again = unirack::write_nccl_xml(*again);
-  if (!text_again || *text_again != *text) __builtin_trap();
+  unirack::testing::check_round_trip("nccl-xml", {reinterpret_cast<const char*>(data), size}, true);
   return 0;
 }

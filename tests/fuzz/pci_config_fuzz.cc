@@ -1,8 +1,8 @@
 // What the kernel shows of a PCI device: its configuration space, and the short texts beside it.
 #include <cstdint>
 
-#include "lib/topology/pci_config.h"
-#include "lib/topology/sysfs.h"
+#include "lib/topology/discover/pci_config.h"
+#include "lib/topology/discover/sysfs.h"
 
 namespace unirack {
 namespace {

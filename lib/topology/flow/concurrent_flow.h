@@ -7,9 +7,9 @@
 
 #include <vector>
 
-#include "lib/topology/cut_network.h"
-#include "lib/topology/distance.h"
-#include "lib/topology/rational.h"
+#include "lib/topology/bound/cut_network.h"
+#include "lib/topology/bound/distance.h"
+#include "lib/topology/bound/rational.h"
 
 namespace unirack {
 

@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "lib/topology/bound.h"
+#include "lib/topology/bound/bound.h"
 #include "lib/topology/generate/generate.h"
 #include "tests/support/graphs.h"
 
