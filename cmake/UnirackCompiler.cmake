@@ -50,8 +50,13 @@ if(UNIRACK_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "UNIRACK_FUZZ needs clang; use the preset asan")
   endif()
-  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+# What a fuzzer steers by, in code that it is meant to explore.
+function(unirack_explored target)
+  if(UNIRACK_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
 
 # For builds that are only there for the sanitizers, several sources are compiled as one, in half of the
 # time. A missing include does not show there, nor a name that hides another (-Wshadow).

@@ -23,6 +23,7 @@ list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/(flow|formats|generate|
 add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
 target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
 unirack_unity(unirack_objects)
+unirack_explored(unirack_objects)
 if(HWLOC_FOUND)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/lib/topology/discover/discover_hwloc.cc PROPERTIES
     COMPILE_DEFINITIONS UNIRACK_HAVE_HWLOC INCLUDE_DIRECTORIES "${HWLOC_INCLUDE_DIRS}")

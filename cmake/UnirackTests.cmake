@@ -73,11 +73,6 @@ function(unirack_add_shard name filter count index)
 UNIRACK_TEST_RESULTS=${UNIRACK_TEST_RESULTS}/${name}.txt")
 endfunction()
 
-# Ranks killed and stopped at random moments; scripts/faults.sh runs the full programme.
-find_package(CLI11 REQUIRED)
-add_executable(unirack_fault tests/fault/fault_program.cc)
-target_link_libraries(unirack_fault PRIVATE unirack_objects CLI11::CLI11)
-
 set(UNIRACK_TEST_SHARDS 4)
 foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
   math(EXPR zero_based "${index} - 1")
@@ -97,6 +92,10 @@ if(NOT UNIRACK_SANITIZE)
   unirack_add_shard(unirack_tests_timed "*Timed*" 1 0)
   set_tests_properties(unirack_tests_timed PROPERTIES RUN_SERIAL ON)
 
+  # Ranks killed and stopped at random moments; scripts/faults.sh runs the full programme.
+  find_package(CLI11 REQUIRED)
+  add_executable(unirack_fault tests/fault/fault_program.cc)
+  target_link_libraries(unirack_fault PRIVATE unirack_objects CLI11::CLI11)
   add_test(NAME fault_shm COMMAND unirack_fault --kill 10 --stop 2 --transports shm)
   add_test(NAME fault_tcp COMMAND unirack_fault --kill 5 --stop 2 --transports tcp)
   add_test(NAME fault_racks COMMAND unirack_fault --kill 5 --stop 1 --domains 2)

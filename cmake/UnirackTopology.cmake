@@ -23,3 +23,4 @@ add_library(unirack_topology OBJECT ${UNIRACK_TOPOLOGY_SOURCES} ${assets})
 target_link_libraries(unirack_topology PUBLIC unirack_options ${UNIRACK_DEPENDENCIES}
   nlohmann_json::nlohmann_json pugixml::pugixml yaml-cpp PkgConfig::CLP)
 unirack_unity(unirack_topology)
+unirack_explored(unirack_topology)

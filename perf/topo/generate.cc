@@ -58,7 +58,8 @@ class Generate : public Command {
     if (input_.source.empty()) {
       return make_error(Code::invalid_argument, "SPEC is required; --list names the fabrics");
     }
-    const Graph graph = UNIRACK_TRY(with_faults(UNIRACK_TRY(generate(input_.source)), input_));
+    Graph whole = UNIRACK_TRY(generate(input_.source));
+    const Graph graph = UNIRACK_TRY(with_faults(std::move(whole), input_));
     return write_as(console_, graph, json_ ? "unirack-json" : form_, output_, title_of(input_));
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"
@@ -82,7 +83,8 @@ Result<Graph> with_faults(Graph graph, const Input& input) {
 
 Result<Graph> load(const Console& console, const Input& input) {
   const Progress progress(console, "reading " + title_of(input));
-  return with_faults(UNIRACK_TRY(load_source(console, input.source, input.format)), input);
+  Graph graph = UNIRACK_TRY(load_source(console, input.source, input.format));
+  return with_faults(std::move(graph), input);
 }
 
 std::string title_of(const Input& input) {

@@ -33,12 +33,26 @@ Result<XmlFile> XmlFile::parse(std::string_view text) {
     return file.error(other,
                       fmt::format("expected the end of the file after <{}>", file.root().name()));
   }
-  UNIRACK_TRY(file.check_depth());
+  UNIRACK_TRY(file.check_elements());
   return file;
 }
 
+// XML has no way to write other control characters; the parser takes them all the same.
+Status XmlFile::check_attributes(pugi::xml_node element) const {
+  for (const pugi::xml_attribute attribute : element.attributes()) {
+    const std::string_view value = attribute.value();
+    const auto bad = std::find_if(value.begin(), value.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+    });
+    if (bad == value.end()) continue;
+    return error(element, fmt::format("expected no control character in '{}', found {:#04x}",
+                                      attribute.name(), static_cast<unsigned char>(*bad)));
+  }
+  return ok_status();
+}
+
 // Whoever walks the file may recurse afterwards.
-Status XmlFile::check_depth() const {
+Status XmlFile::check_elements() const {
   int depth = 1;
   pugi::xml_node at = root();
   const pugi::xml_node top = at;
@@ -46,6 +60,7 @@ Status XmlFile::check_depth() const {
     if (depth > kXmlDepthMax) {
       return error(at, fmt::format("expected at most {} levels of elements", kXmlDepthMax));
     }
+    UNIRACK_TRY(check_attributes(at));
     if (at.first_child()) {
       at = at.first_child();
       ++depth;

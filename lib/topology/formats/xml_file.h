@@ -41,7 +41,8 @@ class XmlFile {
  private:
   explicit XmlFile(std::string_view text) : text_(text) {}
 
-  Status check_depth() const;
+  Status check_elements() const;
+  Status check_attributes(pugi::xml_node element) const;
 
   std::string_view text_;
   std::unique_ptr<pugi::xml_document> document_ = std::make_unique<pugi::xml_document>();

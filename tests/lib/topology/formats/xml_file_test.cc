@@ -40,6 +40,15 @@ TEST(XmlFile, DepthIsBounded) {
   EXPECT_NE(error_of(nested(100'000)), "no error");
 }
 
+// A name with one would not survive being written.
+TEST(XmlFile, ControlCharactersAreRefused) {
+  EXPECT_EQ(error_of("<a>\n<b x='mlx5\x13_0'/></a>"),
+            "line 2, <b>: expected no control character in 'x', found 0x13");
+  EXPECT_EQ(error_of("<a x='&#1;'/>"),
+            "line 1, <a>: expected no control character in 'x', found 0x01");
+  EXPECT_EQ(error_of("<a x='tab\tline&#10;'/>"), "no error");
+}
+
 TEST(XmlFile, SizeIsBounded) {
   std::string text = "<a>";
   for (size_t i = 0; i < 2 * kXmlElementsMax; ++i) text += "<b/>";
