@@ -1,0 +1,390 @@
+#include "collectives/simulate/simulation_run.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace unirack {
+
+namespace {
+
+// A plan that has not repeated itself after so many tiles is run to its end.
+constexpr uint32_t kSnapshotsMax = 128;
+constexpr uint64_t kTilesToSkip = 4;
+
+// To the nearest: each end of a flow comes late by up to a tick.
+uint64_t whole_ps(uint64_t ticks) { return (ticks + kTicksPerPs / 2) / kTicksPerPs; }
+
+}  // namespace
+
+SimulationRun::SimulationRun(const Model& model, const SimulateOptions& options)
+    : model_(model),
+      records_(options.record),
+      skips_(options.skip && !options.record && model.tiles >= kTilesToSkip),
+      shared_(model.bandwidths),
+      lanes_(model.threads.size()),
+      channels_(model.channel_count),
+      arrived_(model.signal_count, 0),
+      waiting_(model.signal_count),
+      engine_free_ticks_(model.engine_count, 0),
+      snapshots_left_(kSnapshotsMax) {}
+
+Result<RunOutcome> SimulationRun::run() {
+  watched_ = kNoIndex;
+  for (uint32_t i = 0; i < model_.threads.size(); ++i) {
+    const ModelThread& thread = model_.threads[i];
+    end_at(thread.start_ticks, kNoIndex);
+    if (thread.step_count == 0) {
+      lanes_[i].status = LaneStatus::done;
+      continue;
+    }
+    if (watched_ == kNoIndex) watched_ = i;
+    ++open_lanes_;
+    lanes_[i].begin_ticks = thread.start_ticks;
+    push(thread.start_ticks, EventKind::wake, i, 0, kNoIndex);
+  }
+  while (!events_.empty()) {
+    now_ticks_ = events_.front().time_ticks;
+    while (!events_.empty() && events_.front().time_ticks == now_ticks_) handle(pop());
+    do {
+      while (!ready_.empty()) {
+        const uint32_t thread = ready_.back();
+        ready_.pop_back();
+        run_lane(thread);
+      }
+      grant_engines();
+    } while (!ready_.empty());
+    settle();
+    if (tile_began_ && !events_.empty() && events_.front().time_ticks > now_ticks_) {
+      look_for_repetition();
+    }
+  }
+  if (open_lanes_ > 0) return deadlock();
+  for (uint32_t i = 0; i < model_.bandwidths.size(); ++i) {
+    outcome_.busy_ps.push_back(whole_ps(shared_.busy_ticks(now_ticks_, i)));
+  }
+  outcome_.time_ps = whole_ps(end_ticks_);
+  return std::move(outcome_);
+}
+
+void SimulationRun::push(uint64_t time_ticks, EventKind kind, uint32_t index, uint32_t detail,
+                         uint32_t cause, uint64_t tile) {
+  events_.push_back({time_ticks, order_++, kind, index, detail, cause, tile});
+  std::push_heap(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
+    return a.time_ticks != b.time_ticks ? a.time_ticks > b.time_ticks : a.order > b.order;
+  });
+}
+
+SimulationRun::Event SimulationRun::pop() {
+  std::pop_heap(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
+    return a.time_ticks != b.time_ticks ? a.time_ticks > b.time_ticks : a.order > b.order;
+  });
+  const Event event = events_.back();
+  events_.pop_back();
+  return event;
+}
+
+void SimulationRun::handle(const Event& event) {
+  switch (event.kind) {
+    case EventKind::wake:
+      make_ready(event.index, kNoIndex);
+      break;
+    case EventKind::arrive:
+      arrive(event);
+      break;
+    case EventKind::land_get:
+    case EventKind::land_read:
+      land(event);
+      break;
+    case EventKind::request: {
+      const ModelStep& step = model_.steps[event.detail];
+      if (step.op == ModelOp::get) {
+        channels_[step.channel].queue.push_back(
+            {event.index, event.detail, event.tile, event.cause});
+        move_channel(step.channel);
+      } else {
+        const auto flow = static_cast<uint32_t>(event.tile);  // a read's event names its flow
+        begin_flow(event.index, event.detail, flow, ModelOp::work, lanes_[event.index].tile,
+                   event.cause);
+      }
+      break;
+    }
+    case EventKind::finish:
+      if (flows_[event.index].is_open && flows_[event.index].version == event.detail) {
+        finish(event.index);
+      } else {
+        return;
+      }
+      break;
+    case EventKind::engine:
+      lanes_[event.index].engine_done = true;
+      if (lanes_[event.index].reads == 0) complete_work(event.index, kNoIndex);
+      break;
+  }
+  ++outcome_.event_count;
+}
+
+void SimulationRun::arrive(const Event& event) {
+  const ModelStep& step = model_.steps[event.detail];
+  ++arrived_[step.signal];
+  const uint32_t activity = record(ActivityKind::flight, event.index, step.step, event.tile,
+                                   now_ticks_ - step.time_ticks, event.cause);
+  end_at(now_ticks_, activity);
+  auto& waiting = waiting_[step.signal];
+  for (const uint32_t thread : waiting) make_ready(thread, activity);
+  waiting.clear();
+}
+
+void SimulationRun::land(const Event& event) {
+  LaneRun& lane = lanes_[event.index];
+  const ModelStep& step = model_.steps[event.detail];
+  const uint64_t latency_ticks = model_.flows[step.first_flow].latency_ticks;
+  const uint32_t activity = record(ActivityKind::flight, event.index, step.step, event.tile,
+                                   now_ticks_ - latency_ticks, event.cause);
+  if (event.kind == EventKind::land_get) {
+    if (--lane.gets == 0 && lane.status == LaneStatus::awaits_gets) {
+      make_ready(event.index, activity);
+    }
+  } else if (--lane.reads == 0 && lane.engine_done) {
+    complete_work(event.index, activity);
+  }
+}
+
+void SimulationRun::make_ready(uint32_t thread, uint32_t cause) {
+  LaneRun& lane = lanes_[thread];
+  lane.status = LaneStatus::ready;
+  if (cause != kNoIndex) lane.cause = cause;
+  ready_.push_back(thread);
+}
+
+void SimulationRun::run_lane(uint32_t index) {
+  LaneRun& lane = lanes_[index];
+  const ModelThread& thread = model_.threads[index];
+  while (true) {
+    if (lane.next == thread.step_count) {
+      if (lane.tile + 1 == model_.tiles) {
+        lane.status = lane.puts > 0   ? LaneStatus::awaits_puts
+                      : lane.gets > 0 ? LaneStatus::awaits_gets
+                                      : LaneStatus::done;
+        if (lane.status == LaneStatus::done) {
+          --open_lanes_;
+          end_at(now_ticks_, lane.cause);
+        }
+        return;
+      }
+      lane.next = 0;
+      ++lane.tile;
+      if (index == watched_) tile_began_ = true;
+    }
+    const ModelStep& step = model_.steps[thread.first_step + lane.next];
+    if (!lane.is_paid) {
+      if (is_blocked(index, step)) return;
+      lane.is_paid = true;
+      if (step.busy_ticks > 0) {
+        lane.status = LaneStatus::asleep;
+        push(now_ticks_ + step.busy_ticks, EventKind::wake, index, 0, kNoIndex);
+        return;
+      }
+    }
+    lane.is_paid = false;
+    if (!act(index, step)) return;
+  }
+}
+
+bool SimulationRun::is_blocked(uint32_t index, const ModelStep& step) {
+  LaneRun& lane = lanes_[index];
+  if (step.waits_for_gets && lane.gets > 0) {
+    lane.status = LaneStatus::awaits_gets;
+    return true;
+  }
+  if (step.waits_for_puts && lane.puts > 0) {
+    lane.status = LaneStatus::awaits_puts;
+    return true;
+  }
+  if (step.op == ModelOp::record && now_ticks_ < step.time_ticks) {
+    lane.status = LaneStatus::asleep;
+    push(step.time_ticks, EventKind::wake, index, 0, kNoIndex);
+    return true;
+  }
+  if (step.op != ModelOp::wait || lane.tile < step.tiles_back) return false;
+  if (arrived_[step.signal] > lane.tile - step.tiles_back + step.tiles_ahead) return false;
+  lane.status = LaneStatus::awaits_signal;
+  waiting_[step.signal].push_back(index);
+  return true;
+}
+
+// Whether the lane goes on at once.
+bool SimulationRun::act(uint32_t index, const ModelStep& step) {
+  LaneRun& lane = lanes_[index];
+  const uint32_t at = model_.threads[index].first_step + lane.next;
+  const uint64_t tile = lane.tile;
+  switch (step.op) {
+    case ModelOp::wait:
+    case ModelOp::record:
+      pass(index, step);
+      return true;
+    case ModelOp::work:
+      return begin_work(index, step);
+    case ModelOp::get:
+      pass(index, step);
+      if (step.flow_count == 0) return true;
+      ++lane.gets;
+      push(now_ticks_ + model_.flows[step.first_flow].request_ticks, EventKind::request, index, at,
+           lane.cause, tile);
+      return true;
+    case ModelOp::put:
+    case ModelOp::signal:
+      pass(index, step);
+      if (step.op == ModelOp::put && step.flow_count == 0) return true;
+      if (step.op == ModelOp::put) ++lane.puts;
+      channels_[step.channel].queue.push_back({index, at, tile, lane.cause});
+      move_channel(step.channel);
+      return true;
+  }
+  return true;
+}
+
+bool SimulationRun::begin_work(uint32_t index, const ModelStep& step) {
+  LaneRun& lane = lanes_[index];
+  if (step.work_ticks == 0 && step.flow_count == 0) {
+    pass(index, step);
+    return true;
+  }
+  lane.status = LaneStatus::working;
+  lane.engine_done = step.work_ticks == 0;
+  lane.reads = step.flow_count;
+  const uint32_t at = model_.threads[index].first_step + lane.next;
+  for (uint32_t i = 0; i < step.flow_count; ++i) {
+    const uint32_t flow = step.first_flow + i;
+    push(now_ticks_ + model_.flows[flow].request_ticks, EventKind::request, index, at, lane.cause,
+         flow);
+  }
+  if (!lane.engine_done) requests_.push_back(index);
+  return false;
+}
+
+void SimulationRun::complete_work(uint32_t index, uint32_t cause) {
+  LaneRun& lane = lanes_[index];
+  if (cause != kNoIndex) lane.cause = cause;
+  pass(index, model_.steps[model_.threads[index].first_step + lane.next]);
+  make_ready(index, kNoIndex);
+}
+
+// The step is done; the lane stands before the next.
+void SimulationRun::pass(uint32_t index, const ModelStep& step) {
+  LaneRun& lane = lanes_[index];
+  if (now_ticks_ > lane.begin_ticks) {
+    const uint32_t activity =
+        record(ActivityKind::step, index, step.step, lane.tile, lane.begin_ticks, lane.cause);
+    if (activity != kNoIndex) lane.cause = activity;
+  }
+  lane.begin_ticks = now_ticks_;
+  ++lane.next;
+}
+
+// In turn; requests of one time by lane.
+void SimulationRun::grant_engines() {
+  std::sort(requests_.begin(), requests_.end());
+  for (const uint32_t index : requests_) {
+    const ModelThread& thread = model_.threads[index];
+    const ModelStep& step = model_.steps[thread.first_step + lanes_[index].next];
+    uint64_t& free_ticks = engine_free_ticks_[thread.engine];
+    free_ticks = std::max(free_ticks, now_ticks_) + step.work_ticks;
+    push(free_ticks, EventKind::engine, index, 0, kNoIndex);
+  }
+  requests_.clear();
+}
+
+void SimulationRun::move_channel(uint32_t index) {
+  Channel& channel = channels_[index];
+  while (!channel.is_flowing && channel.head < channel.queue.size()) {
+    const Message message = channel.queue[channel.head++];
+    const ModelStep& step = model_.steps[message.step];
+    if (step.op == ModelOp::signal) {
+      push(now_ticks_ + step.time_ticks, EventKind::arrive, message.thread, message.step,
+           message.cause, message.tile);
+      continue;
+    }
+    channel.is_flowing = true;
+    begin_flow(message.thread, message.step, step.first_flow, step.op, message.tile, message.cause);
+  }
+  if (channel.head == channel.queue.size()) {
+    channel.queue.clear();
+    channel.head = 0;
+  }
+}
+
+void SimulationRun::begin_flow(uint32_t thread, uint32_t step, uint32_t model_flow, ModelOp op,
+                               uint64_t tile, uint32_t cause) {
+  const ModelFlow& flow = model_.flows[model_flow];
+  const auto uses = std::span(model_.uses).subspan(flow.first_use, flow.use_count);
+  const uint32_t index = shared_.begin(now_ticks_, flow.bytes, uses);
+  if (flows_.size() <= index) flows_.resize(index + 1);
+  FlowRun& run = flows_[index];
+  run = {thread, step, model_flow, run.version + 1, op, true, now_ticks_, tile, cause};
+  if (uses.empty()) push(now_ticks_, EventKind::finish, index, run.version, kNoIndex);
+}
+
+void SimulationRun::finish(uint32_t index) {
+  const FlowRun run = flows_[index];
+  flows_[index].is_open = false;
+  const ModelFlow& flow = model_.flows[run.model_flow];
+  const ModelStep& step = model_.steps[run.step];
+  const uint32_t activity = record(ActivityKind::flow, run.thread, step.step, run.tile,
+                                   run.begin_ticks, run.cause, shared_.bottleneck(index));
+  shared_.end(now_ticks_, index);
+  LaneRun& lane = lanes_[run.thread];
+  if (run.op == ModelOp::put) {
+    end_at(now_ticks_ + flow.latency_ticks, activity);
+    if (--lane.puts == 0 && lane.status == LaneStatus::awaits_puts) {
+      make_ready(run.thread, activity);
+    }
+  } else {
+    const EventKind kind = run.op == ModelOp::get ? EventKind::land_get : EventKind::land_read;
+    push(now_ticks_ + flow.latency_ticks, kind, run.thread, run.step, activity, run.tile);
+    if (run.op == ModelOp::work) return;
+  }
+  Channel& channel = channels_[step.channel];
+  channel.is_flowing = false;
+  // What was queued meanwhile was held up by this flow.
+  for (size_t i = channel.head; i < channel.queue.size() && activity != kNoIndex; ++i) {
+    channel.queue[i].cause = activity;
+  }
+  move_channel(step.channel);
+}
+
+void SimulationRun::settle() {
+  for (const uint32_t index : shared_.settle(now_ticks_)) {
+    FlowRun& run = flows_[index];
+    push(shared_.end_ticks(index), EventKind::finish, index, ++run.version, kNoIndex);
+  }
+}
+
+uint32_t SimulationRun::record(ActivityKind kind, uint32_t thread, uint32_t step, uint64_t tile,
+                               uint64_t begin_ticks, uint32_t cause, uint32_t resource) {
+  if (!records_) return kNoIndex;
+  const ModelThread& of = model_.threads[thread];
+  outcome_.activities.push_back({kind, of.rank, of.lane, step, tile, whole_ps(begin_ticks),
+                                 whole_ps(now_ticks_), cause, resource});
+  return static_cast<uint32_t>(outcome_.activities.size() - 1);
+}
+
+void SimulationRun::end_at(uint64_t time_ticks, uint32_t activity) {
+  if (time_ticks < end_ticks_) return;
+  end_ticks_ = time_ticks;
+  outcome_.last_activity = activity;
+}
+
+Error SimulationRun::deadlock() const {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i].status != LaneStatus::awaits_signal) continue;
+    const ModelThread& thread = model_.threads[i];
+    const ModelStep& step = model_.steps[thread.first_step + lanes_[i].next];
+    return make_error(Code::invalid_argument,
+                      "rank " + std::to_string(thread.rank) + " waits for ever in step " +
+                          std::to_string(step.step) + " of lane " + std::to_string(thread.lane));
+  }
+  return make_error(Code::internal, "a simulation stands still and nobody waits");
+}
+
+}  // namespace unirack
