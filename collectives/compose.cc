@@ -115,10 +115,13 @@ bool has_steps(const Program& program, size_t lane) {
   return lane < program.lanes.size() && !program.lanes[lane].steps.empty();
 }
 
-// Who waits in lane `lane` of b for the record of `rank`.
+// Who waits in lane `lane` of b for the record of `rank`, from the rank after it on: what ranks do
+// alike they also do in the same order.
 std::vector<Rank> record_waiters(const Schedule& b, Rank rank, size_t lane) {
   std::vector<Rank> waiters;
-  for (Rank other = 0; other < b.header().rank_count; ++other) {
+  const int ranks = b.header().rank_count;
+  for (int i = 1; i <= ranks; ++i) {
+    const Rank other = (rank + i) % ranks;
     const Program& program = b.program_view(other);
     if (lane >= program.lanes.size()) continue;
     const auto& steps = program.lanes[lane].steps;
