@@ -159,4 +159,28 @@ class DomainFinder {
 
 std::vector<Domain> find_domains(const Graph& graph) { return DomainFinder(graph).find(); }
 
+bool is_mere_pairing(const Graph& graph, const Link& link) {
+  if (link.kind != LinkKind::pcie || link.limits()) return false;
+  const auto is_pair = [&](NodeKind a, NodeKind b) {
+    return graph.node(link.from).kind == a && graph.node(link.to).kind == b;
+  };
+  if (!is_pair(NodeKind::gpu, NodeKind::nic) && !is_pair(NodeKind::nic, NodeKind::gpu)) {
+    return false;
+  }
+  // Along bridges and NUMA nodes only, which are few in a machine.
+  std::vector<NodeIndex> reached{link.from};
+  for (size_t i = 0; i < reached.size(); ++i) {
+    for (const LinkIndex index : graph.links_from(reached[i])) {
+      const NodeIndex to = graph.link(index).to;
+      if (to == link.to && i > 0) return true;
+      const NodeKind kind = graph.node(to).kind;
+      const bool leads_on = kind == NodeKind::pcie || kind == NodeKind::cpu;
+      if (leads_on && std::find(reached.begin(), reached.end(), to) == reached.end()) {
+        reached.push_back(to);
+      }
+    }
+  }
+  return false;
+}
+
 }  // namespace unirack

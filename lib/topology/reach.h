@@ -33,4 +33,8 @@ struct Rail {
 // into it; another may be in several.
 std::vector<Rail> find_rails(const Graph& graph);
 
+// Whether a link only says that a GPU and a NIC belong together, as fabric files do: its speed is
+// not known, while the graph has the PCIe path between the two, which may limit what passes.
+bool is_mere_pairing(const Graph& graph, const Link& link);
+
 }  // namespace unirack

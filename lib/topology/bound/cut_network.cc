@@ -9,9 +9,9 @@ namespace unirack {
 
 namespace {
 
-bool is_up(const Graph& graph, const Link& link) {
+bool carries(const Graph& graph, const Link& link) {
   return link.health != Health::down && graph.node(link.from).health != Health::down &&
-         graph.node(link.to).health != Health::down;
+         graph.node(link.to).health != Health::down && !is_mere_pairing(graph, link);
 }
 
 bool is_free_back(const Graph& graph, const Link& link) {
@@ -28,7 +28,8 @@ bool is_free_back(const Graph& graph, const Link& link) {
 void number_places(const Graph& graph, CutNetwork& network) {
   DisjointSets sets(graph.nodes().size());
   for (const Link& link : graph.links()) {
-    if (!link.limits() && link.from < link.to && is_up(graph, link) && is_free_back(graph, link)) {
+    if (!link.limits() && link.from < link.to && carries(graph, link) &&
+        is_free_back(graph, link)) {
       sets.join(link.from, link.to);
     }
   }
@@ -48,7 +49,7 @@ std::vector<Pipe> pipes_of_links(const Graph& graph, const CutNetwork& network) 
   std::vector<Pipe> pipes;
   pipes.reserve(graph.links().size());
   for (const Link& link : graph.links()) {
-    if (!is_up(graph, link)) continue;
+    if (!carries(graph, link)) continue;
     const uint32_t from = network.place_of[link.from];
     const uint32_t to = network.place_of[link.to];
     if (from == to) continue;

@@ -268,5 +268,25 @@ TEST(RailsTest, ALiveFabricHasTheRailsItsNamesSay) {
   EXPECT_EQ(leaves, 31u);
 }
 
+TEST(ReachTest, APairingStandsForThePathUntilThePathIsKnown) {
+  GraphBuilder builder;
+  const NodeIndex gpu = add(builder, NodeKind::gpu, "h0/gpu0", "h0");
+  const NodeIndex nic = add(builder, NodeKind::nic, "h0/nic/mlx5_0", "h0");
+  const NodeIndex bridge = add(builder, NodeKind::pcie, "h0/pci/0000:01:00.0", "h0");
+  const Link pairing{.from = gpu, .to = nic, .kind = LinkKind::pcie};
+  builder.join(pairing);
+  builder.join({.from = gpu, .to = bridge, .kind = LinkKind::pcie, .bandwidth = 32'000'000'000});
+  GraphBuilder whole = builder;
+  const Graph half = build(std::move(builder));
+  EXPECT_FALSE(is_mere_pairing(half, pairing));
+  whole.join({.from = bridge, .to = nic, .kind = LinkKind::pcie, .bandwidth = 16'000'000'000});
+  const Graph graph = build(std::move(whole));
+  EXPECT_TRUE(is_mere_pairing(graph, pairing));
+  EXPECT_TRUE(is_mere_pairing(graph, {.from = nic, .to = gpu, .kind = LinkKind::pcie}));
+  Link known = pairing;
+  known.bandwidth = 1;
+  EXPECT_FALSE(is_mere_pairing(graph, known));
+}
+
 }  // namespace
 }  // namespace unirack

@@ -358,5 +358,24 @@ TEST(Bound, FarthestMembersByKnownLatencies) {
   EXPECT_EQ(graph.node(farthest->to).name, "gpu10");
 }
 
+TEST(Bound, APairingHidesNoPciePath) {
+  GraphBuilder builder;
+  const NodeIndex leaf = add(builder, NodeKind::leaf, "leaf0");
+  for (const std::string host : {"h0", "h1"}) {
+    const NodeIndex gpu = add(builder, NodeKind::gpu, host + "/gpu0", host);
+    const NodeIndex bridge = add(builder, NodeKind::pcie, host + "/pci/0000:01:00.0", host);
+    const NodeIndex nic = add(builder, NodeKind::nic, host + "/nic/mlx5_0", host);
+    const auto join = [&](NodeIndex a, NodeIndex b, LinkKind kind, uint64_t gb) {
+      builder.join({.from = a, .to = b, .kind = kind, .bandwidth = gb * 1'000'000'000});
+    };
+    join(gpu, nic, LinkKind::pcie, 0);
+    join(gpu, bridge, LinkKind::pcie, 32);
+    join(bridge, nic, LinkKind::pcie, 16);
+    join(nic, leaf, LinkKind::infiniband, 50);
+  }
+  const Graph graph = build(std::move(builder));
+  EXPECT_RATIONAL(Bounds(graph).all_gather().algbw, gb_per_s(32));
+}
+
 }  // namespace
 }  // namespace unirack
