@@ -30,6 +30,8 @@ class LocalFlow {
   void set_share(Amount share) { share_ = share; }
   void set_members(uint32_t place, uint32_t count) { members_[place] = count; }
   void settle(uint32_t place) { members_[place] = kSettled; }
+  // Takes capacity that limits away from an arc that has so much. No flow is under way.
+  void take(uint32_t from, uint32_t to, Amount amount);
 
   // What arrives at `sinks` together, at most `enough`. The flow before has been undone.
   Amount flow_into(std::span<const uint32_t> sinks, Amount enough);
@@ -115,6 +117,15 @@ void LocalFlow<Amount>::set_capacities(const CutNetwork& network, bool reversed,
     set(arcs_[next[pipe.a]++], reversed ? pipe.a_to_b : pipe.b_to_a);
     set(arcs_[next[pipe.b]++], reversed ? pipe.b_to_a : pipe.a_to_b);
   }
+}
+
+template <class Amount>
+void LocalFlow<Amount>::take(uint32_t from, uint32_t to, Amount amount) {
+  // Pipes ascend by their ends, so the arcs that enter a place ascend by where they come from.
+  const auto arc =
+      std::lower_bound(arcs_.begin() + first_[to], arcs_.begin() + first_[to + 1], from,
+                       [](const Arc& each, uint32_t at) { return each.from < at; });
+  if (arc->capacity >= 0) arc->capacity -= amount;
 }
 
 template <class Amount>
