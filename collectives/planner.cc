@@ -160,10 +160,10 @@ Result<Choice> choose(const Topology& topology, const Request& request, const Po
     std::string reason = objection(*algorithm, topology, request, policy, forced != nullptr);
     if (reason.empty() && choice.schedule != nullptr) reason = "stands behind it at this size";
     if (reason.empty()) {
-      Schedule schedule = UNIRACK_TRY(algorithm->generate(topology, request, lanes));
-      reason = cut(schedule, request, policy);
+      Result<Schedule> schedule = algorithm->generate(topology, request, lanes);
+      reason = schedule ? cut(*schedule, request, policy) : schedule.error().detail;
       if (reason.empty()) {
-        choice.schedule = std::make_shared<const Schedule>(std::move(schedule));
+        choice.schedule = std::make_shared<const Schedule>(std::move(schedule).value());
         reason = forced != nullptr ? "chosen: forced" : "chosen";
       }
     }

@@ -89,4 +89,13 @@ Result<Schedule> reduce_scatter_two_level(const Topology&, const Request&, int l
 Result<Schedule> all_gather_two_level(const Topology&, const Request&, int lanes);
 Result<Schedule> all_to_all_two_level(const Topology&, const Request&, int lanes);
 
+// forest.cc: packed spanning trees over the graph of the pool, for
+// all-gather, broadcast, reduce-scatter, reduce, all-reduce
+std::string forest_unfit(const Topology&, const Request&);
+std::string forest_exact_unfit(const Topology&, const Request&);
+Result<Schedule> forest_of_few(const Topology&, const Request&, int lanes);
+Result<Schedule> forest_exact(const Topology&, const Request&, int lanes);
+// Of k trees for each root.
+Result<Schedule> forest_with(const Topology&, const Request&, uint32_t k);
+
 }  // namespace unirack

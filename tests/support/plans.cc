@@ -2,7 +2,40 @@
 
 #include <set>
 
+#include "tests/support/graphs.h"
+
 namespace unirack::testing {
+
+Topology pool_of(const std::vector<uint32_t>& shape) {
+  GraphBuilder builder;
+  TopologySpec spec;
+  const NodeIndex between = add(builder, NodeKind::leaf, "leaf");
+  for (size_t domain = 0; domain < shape.size(); ++domain) {
+    const std::string name = "domain" + std::to_string(domain);
+    const NodeIndex within = add(builder, NodeKind::network_switch, name + "/switch");
+    for (uint32_t i = 0; i < shape[domain]; ++i) {
+      const auto rank = static_cast<int32_t>(spec.homes.size());
+      const NodeIndex node = add(builder, NodeKind::rank, name + "/rank" + std::to_string(i), name);
+      builder.node(node).rank = rank;
+      builder.node(node).domain = name;
+      const uint64_t rate = 1'000'000'000;
+      builder.join({node, within, LinkKind::shared_memory, 8 * rate});
+      builder.join({node, between, LinkKind::ethernet, rate});
+      spec.homes.push_back(name);
+    }
+  }
+  spec.rank_count = static_cast<int>(spec.homes.size());
+  const Topology shape_only = Topology::of_domains(shape);
+  for (Rank from = 0; from < spec.rank_count; ++from) {
+    for (Rank to = 0; to < spec.rank_count; ++to) {
+      const RankLink link = shape_only.link(from, to);
+      spec.transports.push_back(from == to ? "" : link.transport);
+      spec.load_store.push_back(link.link_class != LinkClass::message ? 1 : 0);
+    }
+  }
+  spec.graph = build(std::move(builder));
+  return Topology::make(std::move(spec)).value();
+}
 
 std::string shape_text(const std::vector<uint32_t>& shape) {
   std::string text;
@@ -15,7 +48,7 @@ std::vector<Plan> plans_of(const Algorithm& algorithm,
                            const std::vector<int>& lanes) {
   std::vector<Plan> plans;
   for (const auto& shape : shapes) {
-    const Topology topology = Topology::of_domains(shape);
+    const Topology topology = pool_of(shape);
     std::set<uint64_t> known;
     for (const Rank root : std::set<Rank>{0, topology.rank_count() - 1}) {
       for (const int lane_count : lanes) {

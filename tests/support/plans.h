@@ -13,6 +13,10 @@ struct Plan {
   Schedule schedule;
 };
 
+// Ranks in consecutive domains of these sizes, with a graph: links through a switch in each domain,
+// and slower ones from every rank through one between them.
+Topology pool_of(const std::vector<uint32_t>& shape);
+
 // Of one algorithm, on pools of these domain sizes; plans of equal programs are listed once.
 std::vector<Plan> plans_of(const Algorithm& algorithm,
                            const std::vector<std::vector<uint32_t>>& shapes,

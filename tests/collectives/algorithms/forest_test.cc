@@ -1,0 +1,166 @@
+// Schedules from packed forests: proven by the verifier on pools of many shapes, and unfit where
+// the graph does not say enough.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "collectives/algorithms/algorithms.h"
+#include "collectives/forest/forest.h"
+#include "collectives/verify.h"
+#include "lib/topology/generate/generate.h"
+#include "lib/topology/reach.h"
+#include "tests/support/graphs.h"
+
+namespace unirack {
+namespace {
+
+// The members of the graph as ranks, in domains as the graph says.
+Topology topology_of(const Graph& graph) {
+  TopologySpec spec;
+  spec.rank_count = static_cast<int>(graph.members().size());
+  const auto ranks = static_cast<size_t>(spec.rank_count);
+  spec.homes.resize(ranks);
+  for (const Domain& domain : find_domains(graph)) {
+    for (const NodeIndex member : domain.members) {
+      const auto at = std::lower_bound(graph.members().begin(), graph.members().end(), member);
+      spec.homes[static_cast<size_t>(at - graph.members().begin())] = domain.name;
+    }
+  }
+  for (size_t i = 0; i < ranks * ranks; ++i) {
+    const bool is_same = spec.homes[i / ranks] == spec.homes[i % ranks];
+    spec.load_store.push_back(is_same ? 1 : 0);
+    spec.transports.emplace_back(i / ranks == i % ranks ? "" : (is_same ? "nvlink" : "verbs"));
+  }
+  spec.graph = graph;
+  Result<Topology> topology = Topology::make(std::move(spec));
+  EXPECT_TRUE(topology) << topology.error().detail;
+  return std::move(topology).value();
+}
+
+Graph fabric(const std::string& spec) {
+  Result<Graph> graph = generate(spec);
+  EXPECT_TRUE(graph) << graph.error().detail;
+  return std::move(graph).value();
+}
+
+Request request_for(Collective collective, Rank root = 0) {
+  return {.collective = collective, .root = root, .type = DataType::int32, .count = 4096};
+}
+
+constexpr Collective kCollectives[] = {Collective::all_gather, Collective::broadcast,
+                                       Collective::reduce_scatter, Collective::reduce,
+                                       Collective::all_reduce};
+
+void expect_proven(const Result<Schedule>& schedule) {
+  ASSERT_TRUE(schedule) << schedule.error().detail;
+  const Status verdict = verify(*schedule);
+  EXPECT_TRUE(verdict) << verdict.error().detail;
+}
+
+class ForestSchedules : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ForestSchedules, AreProven) {
+  const Topology topology = topology_of(fabric(GetParam()));
+  for (const Collective collective : kCollectives) {
+    for (const Rank root : {Rank{0}, static_cast<Rank>(topology.rank_count() - 1)}) {
+      SCOPED_TRACE(std::string(collective_name(collective)) + " root " + std::to_string(root));
+      const Request request = request_for(collective, root);
+      ASSERT_EQ(forest_unfit(topology, request), "");
+      expect_proven(forest_of_few(topology, request, 1));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Pools, ForestSchedules,
+                         ::testing::Values("dgx1v", "dgx-h100", "mi300x", "hypercube:8",
+                                           "torus:3x2", "leaf-spine:gpus=5,box=2,boxes=1",
+                                           "nvl72:gpus=4+3", "ndv2", "leaf-spine:gpus=2,box=1"));
+
+TEST(ForestSchedule, OfPublishedTreesIsProven) {
+  const Topology boxes = topology_of(fabric("dgx-a100:boxes=2"));
+  const Request request = request_for(Collective::all_gather);
+  const Result<Schedule> one = forest_with(boxes, request, 1);
+  expect_proven(one);
+  EXPECT_EQ(one->header().chunks, 1u);
+  ASSERT_EQ(forest_exact_unfit(boxes, request), "");
+  const Result<Schedule> exact = forest_exact(boxes, request, 1);
+  expect_proven(exact);
+  EXPECT_EQ(exact->header().chunks, 13u);
+  EXPECT_EQ(exact->header().algorithm, "forest_exact");
+}
+
+TEST(ForestSchedule, OfTwoMachinesBehindOneNicEachIsProven) {
+  const Topology topology = topology_of(fabric("ndv2:chassis=2"));
+  expect_proven(forest_of_few(topology, request_for(Collective::all_gather), 1));
+}
+
+// Every block that a rank gets, it gets once, from a rank that has it.
+TEST(ForestSchedule, PutsEveryPartOnce) {
+  const Topology topology = topology_of(fabric("dgx-a100:boxes=2"));
+  const Schedule schedule = forest_with(topology, request_for(Collective::all_gather), 3).value();
+  std::map<std::pair<Rank, uint32_t>, int> arrived;
+  for (Rank rank = 0; rank < topology.rank_count(); ++rank) {
+    for (const Lane& lane : schedule.program_view(rank).lanes) {
+      for (const Step& step : lane.steps) {
+        for (uint32_t part = step.begin; step.op == Op::copy && part < step.end; ++part) {
+          ++arrived[{step.target.rank, part}];
+        }
+      }
+    }
+  }
+  EXPECT_EQ(arrived.size(), 16u * 16 * 3);
+  for (const auto& [place, times] : arrived) EXPECT_EQ(times, 1);
+}
+
+TEST(ForestSchedule, RandomPoolsAreProven) {
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    std::mt19937 random(seed);
+    GraphBuilder builder;
+    std::vector<NodeIndex> gpus;
+    const auto count = static_cast<uint32_t>(3 + random() % 4);
+    for (uint32_t i = 0; i < count; ++i) {
+      gpus.push_back(testing::add(builder, NodeKind::gpu, "gpu" + std::to_string(i)));
+      for (uint32_t j = 0; j < i; ++j) {
+        if (j + 1 < i && random() % 2 == 0) continue;
+        builder.join({.from = gpus[i],
+                      .to = gpus[j],
+                      .kind = LinkKind::nvlink,
+                      .bandwidth = 1 + random() % 5});
+      }
+    }
+    const Topology topology = topology_of(testing::build(std::move(builder)));
+    for (const Collective collective : kCollectives) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + " " + std::string(collective_name(collective)));
+      expect_proven(forest_of_few(topology, request_for(collective, 1), 1));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(ForestSchedule, IsUnfitWithoutAGraphOfItsRanks) {
+  const Request request = request_for(Collective::all_gather);
+  EXPECT_EQ(forest_unfit(Topology::of_domains({2, 2}), request), "nothing is known of the links");
+  EXPECT_EQ(forest_unfit(Topology::of_domains({1}), request), "there is only one rank");
+  TopologySpec spec;
+  spec.rank_count = 2;
+  spec.homes = {"a", "a"};
+  spec.transports = {"", "shm", "shm", ""};
+  spec.load_store = {1, 1, 1, 1};
+  spec.graph = fabric("dgx-h100");
+  EXPECT_EQ(forest_unfit(*Topology::make(spec), request),
+            "the members of the graph are not the ranks");
+  GraphBuilder builder;
+  for (const char* name : {"rank0", "rank1"}) testing::add(builder, NodeKind::rank, name);
+  builder.join({.from = 0, .to = 1, .kind = LinkKind::shared_memory});
+  spec.graph = testing::build(std::move(builder));
+  EXPECT_EQ(forest_unfit(*Topology::make(spec), request), "no known link limits it");
+  const Topology boxes = topology_of(fabric("mi250:boxes=2"));
+  EXPECT_EQ(forest_exact_unfit(boxes, request), "");
+  EXPECT_FALSE(forest_with(boxes, request, 0));
+  EXPECT_FALSE(forest_with(boxes, request, 5000));
+}
+
+}  // namespace
+}  // namespace unirack
