@@ -29,7 +29,7 @@ Costs assumed_costs() {
   costs.of(LinkKind::smp) = {kMicrosecond, 100 * kNanosecond, 10 * kGigabyte};
   costs.of(LinkKind::infiniband) = {2'700 * kNanosecond, kMicrosecond, 12 * kGigabyte};
   costs.of(LinkKind::ethernet) = {10 * kMicrosecond, 2 * kMicrosecond, 12 * kGigabyte};
-  costs.of(LinkKind::shared_memory) = {200 * kNanosecond, 50 * kNanosecond, 10 * kGigabyte};
+  costs.of(LinkKind::shared_memory) = {200 * kNanosecond, 50 * kNanosecond, 10 * kGigabyte, true};
   costs.copy_bandwidth = 800 * kGigabyte;
   costs.reduce_bandwidth.fill(800 * kGigabyte);
   costs.step_ps = 20 * kNanosecond;
@@ -41,6 +41,7 @@ uint64_t Costs::hash() const {
   Hash64 hash;
   for (const LinkCosts& link : links) {
     hash.add(link.latency_ps).add(link.gap_ps).add(link.bandwidth);
+    hash.add(uint64_t{link.holds_lane});
   }
   hash.add(copy_bandwidth);
   for (const uint64_t bandwidth : reduce_bandwidth) hash.add(bandwidth);

@@ -16,6 +16,7 @@ struct LinkCosts {
   uint64_t latency_ps = 0;  // from the last byte's departure to its arrival
   uint64_t gap_ps = 0;      // the sending lane is busy for so long with each message
   uint64_t bandwidth = 0;   // bytes/s of one link in one direction; 0: limits nothing
+  bool holds_lane = false;  // the lane moves the bytes itself, and goes on when they have left
 
   friend bool operator==(const LinkCosts&, const LinkCosts&) = default;
 };

@@ -180,6 +180,7 @@ class ModelBuilder {
       UNIRACK_TRY(add_uses(way, 1));
     }
     to.busy_ticks += way.costs.gap_ps;
+    to.holds_lane = puts && way.costs.holds_lane;
     to.channel = way.channel;
     to.first_flow = static_cast<uint32_t>(model_.flows.size());
     add_flow(way, way.first_use, facts_.copy_bytes(program, from), puts ? 0 : way.costs.latency_ps);

@@ -35,6 +35,7 @@ struct ModelStep {
   ModelOp op = ModelOp::put;
   bool waits_for_puts = false;
   bool waits_for_gets = false;
+  bool holds_lane = false;  // puts: the lane goes on when they have left
   uint32_t step = 0;        // of the lane's program
   uint32_t channel = 0;     // puts, gets and signals: what goes to one peer follows in order
   uint32_t first_flow = 0;  // put and get: one, unless it is empty

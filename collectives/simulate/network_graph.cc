@@ -82,7 +82,7 @@ class GraphRouter : public Router {
     const PathTree& local = local_[static_cast<size_t>(from)];
     const NodeIndex target = member(to);
     if (local.distance(target) != PathTree::kFar) {
-      local.spread(graph_, target, kWholeShare, shares_);
+      local.spread(target, kWholeShare, shares_);
     } else if (!find_outside(from, to, lane)) {
       return false;
     }
@@ -176,7 +176,7 @@ class GraphRouter : public Router {
   }
 
   void spread(Rank from, Rank to, const PortPair& pair) {
-    local_[static_cast<size_t>(from)].spread(graph_, pair.out, kWholeShare, shares_);
+    local_[static_cast<size_t>(from)].spread(pair.out, kWholeShare, shares_);
     uint32_t least = PathTree::kFar;
     unsigned __int128 total = 0;
     const auto each_best = [&](auto&& visit) {
@@ -200,9 +200,9 @@ class GraphRouter : public Router {
                            total);
       if (share == 0) return;
       shares_.push_back({index, share});
-      if (link.to != pair.in) fabric_from(link.to).spread(graph_, pair.in, share, shares_);
+      if (link.to != pair.in) fabric_from(link.to).spread(pair.in, share, shares_);
     });
-    home_from(pair.in).spread(graph_, member(to), kWholeShare, shares_);
+    home_from(pair.in).spread(member(to), kWholeShare, shares_);
   }
 
   // Ways from a port to members.

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <queue>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -113,56 +114,60 @@ PathTree::PathTree(const Graph& graph, NodeIndex source, PathScope scope) {
   std::sort(by_node_.begin(), by_node_.end(),
             [&](uint32_t a, uint32_t b) { return reached_[a].node < reached_[b].node; });
   for (Reached& reached : reached_) {
-    reached.first_link = static_cast<uint32_t>(links_.size());
+    reached.first_way = static_cast<uint32_t>(ways_.size());
     if (reached.node == source) continue;
     for (const LinkIndex index : graph.links_to(reached.node)) {
       const Link& link = graph.link(index);
       const uint32_t length = search.length_on(link, source);
-      const uint32_t before = length > 0 ? distance(link.from) : kFar;
-      if (before != kFar && before + length == reached.distance) links_.push_back(index);
+      const uint32_t before = length > 0 ? index_of(link.from) : kNowhere;
+      if (before == kNowhere || reached_[before].distance + length != reached.distance) continue;
+      ways_.push_back({index, before, link.total_bandwidth()});
     }
-    reached.link_count = static_cast<uint32_t>(links_.size()) - reached.first_link;
+    reached.way_count = static_cast<uint32_t>(ways_.size()) - reached.first_way;
   }
 }
 
-const PathTree::Reached* PathTree::at(NodeIndex node) const {
+uint32_t PathTree::index_of(NodeIndex node) const {
   const auto found = std::lower_bound(
       by_node_.begin(), by_node_.end(), node,
       [&](uint32_t index, NodeIndex wanted) { return reached_[index].node < wanted; });
-  if (found == by_node_.end() || reached_[*found].node != node) return nullptr;
-  return &reached_[*found];
+  return found == by_node_.end() || reached_[*found].node != node ? kNowhere : *found;
 }
 
 uint32_t PathTree::distance(NodeIndex node) const {
-  const Reached* reached = at(node);
-  return reached == nullptr ? kFar : reached->distance;
+  const uint32_t index = index_of(node);
+  return index == kNowhere ? kFar : reached_[index].distance;
 }
 
-void PathTree::spread(const Graph& graph, NodeIndex target, uint64_t share,
-                      std::vector<LinkShare>& shares) const {
-  // What arrives at nodes that are still to be visited, the farthest first.
-  std::map<std::pair<uint32_t, NodeIndex>, uint64_t, std::greater<>> open;
-  open[{distance(target), target}] = share;
+void PathTree::spread(NodeIndex target, uint64_t share, std::vector<LinkShare>& shares) const {
+  uint32_t index = index_of(target);
+  // Most ways are one link after the other.
+  while (reached_[index].way_count == 1) {
+    const LastLink& way = ways_[reached_[index].first_way];
+    shares.push_back({way.link, share});
+    index = way.from;
+  }
+  if (reached_[index].way_count > 0) spread_over(index, share, shares);
+}
+
+void PathTree::spread_over(uint32_t target, uint64_t share, std::vector<LinkShare>& shares) const {
+  // What arrives at nodes that are still to be visited, the farthest first: they were settled last.
+  std::map<uint32_t, uint64_t, std::greater<>> open;
+  open[target] = share;
   while (!open.empty()) {
-    const auto [place, arrives] = *open.begin();
+    const auto [index, arrives] = *open.begin();
     open.erase(open.begin());
-    const Reached& reached = *at(place.second);
+    const Reached& reached = reached_[index];
+    const auto ways = std::span(ways_).subspan(reached.first_way, reached.way_count);
     unsigned __int128 total = 0;
-    for (uint32_t i = 0; i < reached.link_count; ++i) {
-      total += graph.link(links_[reached.first_link + i]).total_bandwidth();
-    }
-    for (uint32_t i = 0; i < reached.link_count; ++i) {
-      const LinkIndex index = links_[reached.first_link + i];
-      const uint64_t bandwidth = graph.link(index).total_bandwidth();
-      const uint64_t part =
-          total == 0
-              ? (arrives + reached.link_count - 1) / reached.link_count
-              : static_cast<uint64_t>(
-                    (arrives * static_cast<unsigned __int128>(bandwidth) + total - 1) / total);
+    for (const LastLink& way : ways) total += way.bandwidth;
+    for (const LastLink& way : ways) {
+      const unsigned __int128 own = total == 0 ? 1 : way.bandwidth;
+      const unsigned __int128 all = total == 0 ? ways.size() : total;
+      const auto part = static_cast<uint64_t>((arrives * own + all - 1) / all);
       if (part == 0) continue;
-      shares.push_back({index, part});
-      const NodeIndex from = graph.link(index).from;
-      if (distance(from) > 0) open[{distance(from), from}] += part;
+      shares.push_back({way.link, part});
+      if (reached_[way.from].way_count > 0) open[way.from] += part;
     }
   }
 }

@@ -1,6 +1,6 @@
 // Shortest ways from one node of a graph over some of its links, all of them: for every node that
 // is reached the links by which shortest ways arrive. Spreads a message over them in proportion to
-// their bandwidth. A plain value; borrows the graph.
+// their bandwidth. A plain value.
 #pragma once
 
 #include <cstdint>
@@ -33,21 +33,29 @@ class PathTree {
   struct Reached {
     NodeIndex node = 0;
     uint32_t distance = 0;
-    uint32_t first_link = 0;
-    uint32_t link_count = 0;
+    uint32_t first_way = 0;
+    uint32_t way_count = 0;
   };
   const std::vector<Reached>& reached() const { return reached_; }
   // How `share` of a message from the source to `target`, which is reached, lies on links; appended
   // in any order, links may occur twice. What does not divide is rounded up.
-  void spread(const Graph& graph, NodeIndex target, uint64_t share,
-              std::vector<LinkShare>& shares) const;
+  void spread(NodeIndex target, uint64_t share, std::vector<LinkShare>& shares) const;
 
  private:
-  const Reached* at(NodeIndex node) const;
+  // Shortest ways arrive by this link.
+  struct LastLink {
+    LinkIndex link = 0;
+    uint32_t from = 0;  // index into reached_
+    uint64_t bandwidth = 0;
+  };
+  static constexpr uint32_t kNowhere = UINT32_MAX;
+
+  uint32_t index_of(NodeIndex node) const;
+  void spread_over(uint32_t index, uint64_t share, std::vector<LinkShare>& shares) const;
 
   std::vector<Reached> reached_;
   std::vector<uint32_t> by_node_;  // indices into reached_, ascending by node
-  std::vector<LinkIndex> links_;   // that shortest ways arrive by
+  std::vector<LastLink> ways_;
 };
 
 }  // namespace unirack

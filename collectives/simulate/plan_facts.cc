@@ -17,7 +17,7 @@ std::string name_of(const Network& network, Rank rank) {
 }  // namespace
 
 Result<PlanFacts> PlanFacts::collect(const Schedule& schedule, const Network& network,
-                                     const SimulatedCall& call, const SimulateOptions& options) {
+                                     const SimulateOptions& options) {
   if (schedule.header().rank_count > network.rank_count()) {
     return make_error(Code::invalid_argument,
                       "the schedule is for " + std::to_string(schedule.header().rank_count) +
@@ -26,8 +26,6 @@ Result<PlanFacts> PlanFacts::collect(const Schedule& schedule, const Network& ne
   PlanFacts facts;
   facts.schedule_ = &schedule;
   facts.network_ = &network;
-  facts.call_ = call;
-  facts.tiles_ = schedule.tile_count(call.count * size_of(call.type));
   const auto ranks = static_cast<size_t>(schedule.header().rank_count);
   for (size_t rank = 0; rank < ranks; ++rank) {
     const auto lanes = schedule.program_view(static_cast<Rank>(rank)).lanes.size();
@@ -41,6 +39,14 @@ Result<PlanFacts> PlanFacts::collect(const Schedule& schedule, const Network& ne
   UNIRACK_TRY(facts.slow_down(options));
   facts.collect_signals();
   return facts;
+}
+
+void PlanFacts::set_call(const SimulatedCall& call) {
+  call_ = call;
+  last_run_ = {};
+  const uint64_t bytes = call.count * size_of(call.type);
+  tiles_ = schedule_->tile_count(bytes);
+  if (call.tile_bytes > 0) tiles_ = bytes == 0 ? 1 : (bytes - 1) / call.tile_bytes + 1;
 }
 
 Status PlanFacts::slow_down(const SimulateOptions& options) {
@@ -91,9 +97,12 @@ uint64_t PlanFacts::slowed(Rank rank, uint64_t ps) const {
 }
 
 uint64_t PlanFacts::run_bytes(uint32_t parts, Form form) const {
+  RunBytes& last = last_run_[static_cast<size_t>(form)];
+  if (last.parts == parts) return last.bytes;
   const uint64_t cuts = tiles_ * schedule_->header().chunks;
   const auto all = static_cast<WideBytes>(call_.count) * size_of(call_.type, form) * parts;
-  return static_cast<uint64_t>((all + cuts - 1) / cuts);
+  last = {parts, static_cast<uint64_t>((all + cuts - 1) / cuts)};
+  return last.bytes;
 }
 
 uint64_t PlanFacts::copy_bytes(const Program& program, const Step& step) const {
@@ -121,14 +130,13 @@ uint64_t PlanFacts::work_ps(Rank rank, const Program& program, const Step& step)
 
 Result<RouteFact> PlanFacts::route(Rank from, Rank to, uint32_t lane,
                                    std::vector<ResourceUse>& uses) const {
-  MessageRoute found;
-  if (!network_->find(from, to, static_cast<int>(lane), found)) {
+  if (!network_->find(from, to, static_cast<int>(lane), found_)) {
     return make_error(Code::unavailable, "there is no way from " + name_of(*network_, from) +
                                              " to " + name_of(*network_, to));
   }
-  RouteFact fact{from, to, found.costs, static_cast<uint32_t>(uses.size()),
-                 static_cast<uint32_t>(found.uses.size())};
-  for (const ResourceUse& use : found.uses) {
+  RouteFact fact{from, to, found_.costs, static_cast<uint32_t>(uses.size()),
+                 static_cast<uint32_t>(found_.uses.size())};
+  for (const ResourceUse& use : found_.uses) {
     if (bandwidths_[use.resource] == 0) {
       return make_error(Code::unavailable, network_->resources()[use.resource].name +
                                                " is dead, and " + name_of(*network_, from) +
@@ -145,10 +153,16 @@ Result<PlanFacts::Awaited> PlanFacts::find_signal(Rank reader, const Step& wait)
     return make_error(Code::invalid_argument, "a step waits for a lane that does not exist");
   }
   const auto& signals = this->signals(wait.peer, wait.peer_lane);
+  const auto is_ours = [&](const SignalFact& signal) { return signal.peer == reader; };
+  // Most lanes count their signals.
+  const uint32_t v = wait.value.v;
+  if (v > 0 && v <= signals.size() && signals[v - 1].v == v && is_ours(signals[v - 1]) &&
+      (v == 1 || signals[v - 2].v < v)) {
+    return Awaited{v - 1, 0};
+  }
   const auto first =
       std::lower_bound(signals.begin(), signals.end(), wait.value.v,
-                       [](const SignalFact& signal, uint32_t v) { return signal.v < v; });
-  const auto is_ours = [&](const SignalFact& signal) { return signal.peer == reader; };
+                       [](const SignalFact& signal, uint32_t least) { return signal.v < least; });
   auto at = std::find_if(first, signals.end(), is_ours);
   if (at != signals.end()) return Awaited{static_cast<uint32_t>(at - signals.begin()), 0};
   // The next tile's counter is higher anyway.

@@ -1,8 +1,9 @@
-// What a simulation has to know about a schedule, a network and a call together: bytes of steps,
-// routes between ranks, who signals what, and how fast everyone is once faults are injected. Lives
-// for one simulation and borrows what it was made from.
+// What simulations have to know about a schedule, a network and a call together: bytes of steps,
+// routes between ranks, who signals what, and how fast everyone is once faults are injected. Owned
+// by a Simulator, used on its thread; borrows what it was made from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -29,7 +30,9 @@ struct RouteFact {
 class PlanFacts {
  public:
   static Result<PlanFacts> collect(const Schedule& schedule, const Network& network,
-                                   const SimulatedCall& call, const SimulateOptions& options);
+                                   const SimulateOptions& options);
+  // Bytes and times are those of the last one.
+  void set_call(const SimulatedCall& call);
 
   const Schedule& schedule() const { return *schedule_; }
   const Network& network() const { return *network_; }
@@ -77,6 +80,13 @@ class PlanFacts {
   std::vector<uint64_t> start_ps_;
   std::vector<uint32_t> percent_;
   std::vector<std::vector<SignalFact>> signals_;
+  // Reused or remembered, since steps that follow each other are alike.
+  mutable MessageRoute found_;
+  struct RunBytes {
+    uint32_t parts = 0;
+    uint64_t bytes = 0;
+  };
+  mutable std::array<RunBytes, 2> last_run_;  // by form
 };
 
 // Which of a step's slices lie at other ranks.

@@ -85,27 +85,28 @@ class Refinement {
       return kind;
     }
     if (step.op == Op::wait) return read_wait(rank, step, lane, place);
-    uint64_t shape = blend(kind, facts_.work_ps(rank, program, step));
-    const uint32_t parts = step.end - step.begin;
-    if (step.op == Op::copy) {
-      const uint64_t bytes = facts_.copy_bytes(program, step);
-      shape = blend(shape, bytes);
-      if (is_put(rank, step)) {
-        relate(rank, step.target.rank, lane, RelationKind::sends, blend(place, kind));
-        return blend(shape, 1);
-      }
-      if (!is_get(rank, program, step)) return shape;
+    // Sizes do not matter, only how many parts in which form.
+    const uint64_t parts = uint64_t{step.end - step.begin} << 8;
+    uint64_t shape = blend(kind, parts | form_of(program, step.target));
+    if (is_put(rank, step)) {
+      relate(rank, step.target.rank, lane, RelationKind::sends, blend(place, kind));
+      return blend(shape, 1);
     }
     for (uint32_t i = 0; i < step.sources.count; ++i) {
       const Slice& source = program.sources[step.sources.first + i];
-      if (source.rank == rank) continue;
-      const bool is_partial =
-          source.buffer == BufferId::scratch && program.scratch[source.block].form == Form::partial;
-      shape = blend(shape, uint64_t{parts} << 1 | (is_partial ? 1 : 0));
-      relate(rank, source.rank, lane, RelationKind::fetches,
-             blend(place, uint64_t{parts} << 8 | (is_partial ? 128 : 0) | kind));
+      const bool is_own = source.rank == rank;
+      const uint64_t what = parts | form_of(program, source) | (is_own ? 2 : 0);
+      shape += blend(what, kind);
+      if (is_own) continue;
+      relate(rank, source.rank, lane, RelationKind::fetches, blend(place, what));
     }
-    return blend(shape, 2);
+    return shape;
+  }
+
+  static uint64_t form_of(const Program& program, const Slice& slice) {
+    const bool is_partial =
+        slice.buffer == BufferId::scratch && program.scratch[slice.block].form == Form::partial;
+    return is_partial ? 1 : 0;
   }
 
   Result<uint64_t> read_wait(Rank rank, const Step& step, uint32_t lane, uint64_t place) {
@@ -141,7 +142,8 @@ class Refinement {
     relation.first_use = route.first_use;
     relation.use_count = route.use_count;
     relation.salt = blend(relation.salt, route.costs.latency_ps);
-    relation.salt = blend(relation.salt, route.costs.gap_ps);
+    relation.salt =
+        blend(relation.salt, route.costs.gap_ps << 1 | (route.costs.holds_lane ? 1 : 0));
     if (!sends) relation.salt = blend(relation.salt, facts_.start_ps(relation.peer));
     return ok_status();
   }

@@ -34,7 +34,6 @@ uint32_t SharedResources::begin(uint64_t now_ticks, uint64_t bytes, std::span<co
   flow.left = kByte * bytes;
   flow.since_ticks = now_ticks;
   flow.end_ticks = now_ticks;
-  flow.is_open = true;
   for (const FlowUse& use : uses) {
     Shared& shared = resources_[use.resource];
     if (shared.flows.empty()) shared.busy_since_ticks = now_ticks;
@@ -52,10 +51,11 @@ void SharedResources::end(uint64_t now_ticks, uint32_t index) {
                                  [&](const Entry& entry) { return entry.flow == index; });
     *at = shared.flows.back();
     shared.flows.pop_back();
+    shared.used -= flow.rate * use.load;
     if (shared.flows.empty()) shared.busy_ticks += now_ticks - shared.busy_since_ticks;
     note_change(use.resource);
   }
-  flow.is_open = false;
+  if (flow.bottleneck != kNobody) --resources_[flow.bottleneck].held;
   free_.push_back(index);
 }
 
@@ -65,55 +65,73 @@ void SharedResources::note_change(uint32_t resource) {
   changed_.push_back(resource);
 }
 
+// Flows that a changed resource holds are settled anew beside all others as they are. Where that
+// leaves others with what is not theirs any more, they are taken in too. What results is fair to
+// everybody, and there is only one such result.
 const std::vector<uint32_t>& SharedResources::settle(uint64_t now_ticks) {
   moved_.clear();
   if (changed_.empty()) return moved_;
-  find_connected();
-  fill();
-  for (size_t i = 0; i < open_flows_.size(); ++i) update(now_ticks, open_flows_[i], old_rates_[i]);
+  ++settling_;
+  touched_.clear();
+  open_flows_.clear();
+  old_rates_.clear();
+  while (true) {
+    for (const uint32_t resource : changed_) open_held(resource);
+    changed_.clear();
+    fill();
+    find_unfair();
+    if (changed_.empty()) break;
+    unfix();
+  }
+  for (size_t i = 0; i < open_flows_.size(); ++i) {
+    ++resources_[flows_[open_flows_[i]].bottleneck].held;
+    update(now_ticks, open_flows_[i], old_rates_[i]);
+  }
   return moved_;
 }
 
-// All flows and resources that hang together with a changed resource.
-void SharedResources::find_connected() {
-  ++mark_;
-  open_resources_.clear();
-  open_flows_.clear();
-  old_rates_.clear();
-  const auto visit = [&](uint32_t index) {
-    Shared& shared = resources_[index];
-    if (shared.mark == mark_) return;
-    shared.mark = mark_;
-    shared.left = shared.capacity;
-    shared.load = 0;
-    open_resources_.push_back(index);
-  };
-  for (const uint32_t index : changed_) {
-    resources_[index].is_changed = false;
-    visit(index);
-  }
-  changed_.clear();
-  for (size_t i = 0; i < open_resources_.size(); ++i) {
-    Shared& shared = resources_[open_resources_[i]];
-    for (const Entry& entry : shared.flows) {
-      shared.load += entry.load;
-      Flow& flow = flows_[entry.flow];
-      if (flow.mark == mark_) continue;
-      flow.mark = mark_;
-      flow.is_fixed = false;
-      open_flows_.push_back(entry.flow);
-      old_rates_.push_back(flow.rate);
-      for (const FlowUse& use : flow.uses) visit(use.resource);
-    }
+void SharedResources::open_held(uint32_t index) {
+  Shared& shared = resources_[index];
+  shared.is_changed = false;
+  shared.opened_in = settling_;
+  for (const Entry& entry : shared.flows) {
+    const Flow& flow = flows_[entry.flow];
+    if (flow.open_in == settling_) continue;
+    if (flow.bottleneck == index || flow.bottleneck == kNobody) open(entry.flow);
   }
 }
 
-// Raises all rates together; whoever is full keeps its flows where they are. Resources that are
-// full at the same rate are so at once, whatever their order.
+void SharedResources::open(uint32_t index) {
+  Flow& flow = flows_[index];
+  flow.open_in = settling_;
+  flow.is_fixed = false;
+  if (flow.bottleneck != kNobody) --resources_[flow.bottleneck].held;
+  open_flows_.push_back(index);
+  old_rates_.push_back(flow.rate);
+  for (const FlowUse& use : flow.uses) {
+    Shared& shared = resources_[use.resource];
+    if (shared.touched_in != settling_) {
+      shared.touched_in = settling_;
+      shared.load = 0;
+      touched_.push_back(use.resource);
+    }
+    shared.used -= flow.rate * use.load;
+    shared.load += use.load;
+  }
+}
+
+WideUnsigned SharedResources::fair_rate(const Shared& shared) const {
+  const WideUnsigned left = shared.capacity > shared.used ? shared.capacity - shared.used : 0;
+  return (left + shared.load - 1) / shared.load;
+}
+
+// Raises the rates of open flows together; whoever is full keeps its flows where they are.
+// Resources that are full at the same rate are so at once, whatever their order.
 void SharedResources::fill() {
   const auto higher = [](const Level& a, const Level& b) { return a.rate > b.rate; };
   levels_.clear();
-  for (const uint32_t index : open_resources_) {
+  full_.clear();
+  for (const uint32_t index : touched_) {
     const Shared& shared = resources_[index];
     if (shared.load > 0) levels_.push_back({fair_rate(shared), index});
   }
@@ -123,8 +141,10 @@ void SharedResources::fill() {
     at_level_.clear();
     collect_level(level);
     for (const uint32_t index : at_level_) {
+      full_.push_back({level, index});
       for (const Entry& entry : resources_[index].flows) {
-        if (!flows_[entry.flow].is_fixed) fix(entry.flow, level, index);
+        const Flow& flow = flows_[entry.flow];
+        if (flow.open_in == settling_ && !flow.is_fixed) fix(entry.flow, level, index);
       }
     }
   }
@@ -160,9 +180,41 @@ void SharedResources::fix(uint32_t index, WideUnsigned rate, uint32_t bottleneck
   flow.bottleneck = bottleneck;
   for (const FlowUse& use : flow.uses) {
     Shared& shared = resources_[use.resource];
-    const WideUnsigned taken = rate * use.load;
-    shared.left = shared.left > taken ? shared.left - taken : 0;
+    shared.used += rate * use.load;
     shared.load -= use.load;
+  }
+}
+
+// Settled flows that are faster than what a full resource gives to others, and those held by a
+// resource that open flows now use otherwise: the resources that hold them have changed.
+void SharedResources::find_unfair() {
+  const auto take_in = [&](uint32_t resource) {
+    if (resources_[resource].opened_in != settling_) note_change(resource);
+  };
+  for (const Level& full : full_) {
+    for (const Entry& entry : resources_[full.resource].flows) {
+      const Flow& flow = flows_[entry.flow];
+      if (flow.open_in != settling_ && flow.rate > full.rate) take_in(flow.bottleneck);
+    }
+  }
+  for (size_t i = 0; i < open_flows_.size(); ++i) {
+    const Flow& flow = flows_[open_flows_[i]];
+    if (flow.rate == old_rates_[i]) continue;
+    for (const FlowUse& use : flow.uses) {
+      if (resources_[use.resource].held > 0) take_in(use.resource);
+    }
+  }
+}
+
+void SharedResources::unfix() {
+  for (const uint32_t index : open_flows_) {
+    Flow& flow = flows_[index];
+    flow.is_fixed = false;
+    for (const FlowUse& use : flow.uses) {
+      Shared& shared = resources_[use.resource];
+      shared.used -= flow.rate * use.load;
+      shared.load += use.load;
+    }
   }
 }
 
@@ -178,7 +230,8 @@ void SharedResources::update(uint64_t now_ticks, uint32_t index, WideUnsigned ol
   const WideUnsigned gone = old_rate * (now_ticks - flow.since_ticks);
   flow.left = flow.left > gone ? flow.left - gone : 0;
   flow.since_ticks = now_ticks;
-  flow.end_ticks = now_ticks + static_cast<uint64_t>((flow.left + flow.rate - 1) / flow.rate);
+  const WideUnsigned needs = flow.rate == 0 ? kNever : (flow.left + flow.rate - 1) / flow.rate;
+  flow.end_ticks = needs < kNever ? now_ticks + static_cast<uint64_t>(needs) : kNever;
   moved_.push_back(index);
 }
 

@@ -41,14 +41,34 @@ Simulation unfold(const PlanFacts& facts, const RankClasses& classes, const Mode
 
 }  // namespace
 
+Simulator::Simulator(SimulateOptions options, PlanFacts facts, RankClasses classes)
+    : options_(std::move(options)),
+      facts_(std::make_unique<PlanFacts>(std::move(facts))),
+      classes_(std::make_unique<RankClasses>(std::move(classes))) {}
+
+Simulator::Simulator(Simulator&&) noexcept = default;
+Simulator& Simulator::operator=(Simulator&&) noexcept = default;
+Simulator::~Simulator() = default;
+
+Result<Simulator> Simulator::make(const Schedule& schedule, const Network& network,
+                                  const SimulateOptions& options) {
+  PlanFacts facts = UNIRACK_TRY(PlanFacts::collect(schedule, network, options));
+  RankClasses classes =
+      options.fold ? UNIRACK_TRY(find_rank_classes(facts)) : separate_classes(facts);
+  return Simulator(options, std::move(facts), std::move(classes));
+}
+
+Result<Simulation> Simulator::run(const SimulatedCall& call) {
+  facts_->set_call(call);
+  const Model model = UNIRACK_TRY(make_model(*facts_, *classes_));
+  RunOutcome outcome = UNIRACK_TRY(SimulationRun(model, options_).run());
+  return unfold(*facts_, *classes_, model, std::move(outcome));
+}
+
 Result<Simulation> simulate(const Schedule& schedule, const Network& network,
                             const SimulatedCall& call, const SimulateOptions& options) {
-  const PlanFacts facts = UNIRACK_TRY(PlanFacts::collect(schedule, network, call, options));
-  const RankClasses classes =
-      options.fold ? UNIRACK_TRY(find_rank_classes(facts)) : separate_classes(facts);
-  const Model model = UNIRACK_TRY(make_model(facts, classes));
-  RunOutcome outcome = UNIRACK_TRY(SimulationRun(model, options).run());
-  return unfold(facts, classes, model, std::move(outcome));
+  Simulator simulator = UNIRACK_TRY(Simulator::make(schedule, network, options));
+  return simulator.run(call);
 }
 
 double algorithm_bandwidth(const Schedule& schedule, const SimulatedCall& call, uint64_t time_ps) {

@@ -1,16 +1,17 @@
 // How long a schedule takes: a simulation of the steps that will run, over shared resources.
 //
 // Messages are flows; flows share resources max-min fairly, and time is whole picoseconds. Lanes
-// run as in the executor: a put is posted and the lane goes on, puts of a lane to one peer follow
-// each other, a signal follows them and arrives one latency later, a get has landed before the next
-// step that is not a copy, local writes wait for the lane's puts, reductions and local copies take
-// the one engine of their rank in turn. Waits that follow each other are one step. Parts are of
-// equal size, their share of the tile rounded up to bytes. Ranks and resources that the schedule
-// and the network treat alike are simulated as one, and tiles that repeat are skipped: both change
-// the work, never the result. Pure.
+// run as in the executor: a put is posted and the lane goes on, or is held until the bytes have
+// left where it moves them itself; puts of a lane to one peer follow each other, a signal follows
+// them and arrives one latency later; a get has landed before the next step that is not a copy;
+// local writes wait for the lane's puts; reductions and local copies take the one engine of their
+// rank in turn; waits that follow each other are one step. Parts are of equal size, their share of
+// the tile rounded up to bytes. What schedule and network treat alike is simulated once, and tiles
+// that repeat are skipped: both change the work, never the result. Pure.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct SimulatedCall {
   uint64_t count = 0;  // elements a block
   DataType type = DataType::float32;
   ReduceOp op = ReduceOp::sum;
+  uint64_t tile_bytes = 0;  // instead of the schedule's; 0: the schedule's
 };
 
 // A resource at `percent` of its rate, by its name; 0: it is dead.
@@ -82,6 +84,29 @@ struct Simulation {
   std::vector<uint32_t> critical_path;        // activities, the earliest first; if recorded
 
   double seconds() const { return static_cast<double>(time_ps) * 1e-12; }
+};
+
+class PlanFacts;
+struct RankClasses;
+
+// One schedule on one network, for calls of many sizes: what is alike is found once. Borrows both;
+// used by one thread at a time.
+class Simulator {
+ public:
+  static Result<Simulator> make(const Schedule& schedule, const Network& network,
+                                const SimulateOptions& options = {});
+  Simulator(Simulator&&) noexcept;
+  Simulator& operator=(Simulator&&) noexcept;
+  ~Simulator();
+
+  Result<Simulation> run(const SimulatedCall& call);
+
+ private:
+  Simulator(SimulateOptions options, PlanFacts facts, RankClasses classes);
+
+  SimulateOptions options_;
+  std::unique_ptr<PlanFacts> facts_;
+  std::unique_ptr<RankClasses> classes_;
 };
 
 // An error names a dead rank or resource that the schedule needs, ranks without a way between them,

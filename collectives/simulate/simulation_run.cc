@@ -239,7 +239,9 @@ bool SimulationRun::act(uint32_t index, const ModelStep& step) {
       if (step.op == ModelOp::put) ++lane.puts;
       channels_[step.channel].queue.push_back({index, at, tile, lane.cause});
       move_channel(step.channel);
-      return true;
+      if (!step.holds_lane) return true;
+      lane.status = LaneStatus::held;
+      return false;
   }
   return true;
 }
@@ -336,9 +338,9 @@ void SimulationRun::finish(uint32_t index) {
   LaneRun& lane = lanes_[run.thread];
   if (run.op == ModelOp::put) {
     end_at(now_ticks_ + flow.latency_ticks, activity);
-    if (--lane.puts == 0 && lane.status == LaneStatus::awaits_puts) {
-      make_ready(run.thread, activity);
-    }
+    const bool is_last = --lane.puts == 0 && lane.status == LaneStatus::awaits_puts;
+    const bool held = step.holds_lane && lane.status == LaneStatus::held;
+    if (is_last || held) make_ready(run.thread, activity);
   } else {
     const EventKind kind = run.op == ModelOp::get ? EventKind::land_get : EventKind::land_read;
     push(now_ticks_ + flow.latency_ticks, kind, run.thread, run.step, activity, run.tile);
@@ -356,7 +358,9 @@ void SimulationRun::finish(uint32_t index) {
 void SimulationRun::settle() {
   for (const uint32_t index : shared_.settle(now_ticks_)) {
     FlowRun& run = flows_[index];
-    push(shared_.end_ticks(index), EventKind::finish, index, ++run.version, kNoIndex);
+    ++run.version;
+    if (shared_.end_ticks(index) >= kNever) continue;
+    push(shared_.end_ticks(index), EventKind::finish, index, run.version, kNoIndex);
   }
 }
 
@@ -376,6 +380,10 @@ void SimulationRun::end_at(uint64_t time_ticks, uint32_t activity) {
 }
 
 Error SimulationRun::deadlock() const {
+  if (std::any_of(flows_.begin(), flows_.end(), [](const FlowRun& run) { return run.is_open; })) {
+    return make_error(Code::resource_exhausted,
+                      "a message takes hours: nothing is simulated so long");
+  }
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (lanes_[i].status != LaneStatus::awaits_signal) continue;
     const ModelThread& thread = model_.threads[i];

@@ -34,6 +34,7 @@ class SimulationRun {
     awaits_signal,
     awaits_puts,
     awaits_gets,
+    held,  // until the bytes of its put have left
     working,
     done
   };

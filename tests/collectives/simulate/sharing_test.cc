@@ -117,5 +117,46 @@ TEST(Sharing, RandomRatesAreFair) {
   }
 }
 
+// Settled step by step, as flows come and go, rates are those of everybody settled at once.
+TEST(Sharing, HistoryDoesNotMatter) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<uint64_t> bandwidths(2 + random() % 10);
+    for (uint64_t& bandwidth : bandwidths) bandwidth = 1'000'000 * (1 + random() % 3);
+    SharedResources shared(bandwidths);
+    std::map<uint32_t, std::vector<FlowUse>> open;
+    for (int step = 0; step < 40; ++step) {
+      for (uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
+        if (!open.empty() && random() % 3 == 0) {
+          const auto gone = std::next(open.begin(), static_cast<long>(random() % open.size()));
+          shared.end(0, gone->first);
+          open.erase(gone);
+          continue;
+        }
+        std::vector<FlowUse> uses;
+        const uint64_t load = random() % 4 == 0 ? 1 + random() % kWholeShare : kWholeShare;
+        for (uint32_t i = 0; i < bandwidths.size(); ++i) {
+          if (random() % bandwidths.size() < 2) uses.push_back({i, load});
+        }
+        if (uses.empty()) uses.push_back({0, load});
+        // Uses stay where they are, so they are moved in before the flow begins.
+        const auto [at, is_new] = open.try_emplace(UINT32_MAX, std::move(uses));
+        ASSERT_TRUE(is_new);
+        auto node = open.extract(at);
+        node.key() = shared.begin(0, 1000, node.mapped());
+        open.insert(std::move(node));
+      }
+      shared.settle(0);
+      SharedResources fresh(bandwidths);
+      std::vector<std::pair<uint32_t, uint32_t>> pairs;
+      for (const auto& [flow, uses] : open) pairs.emplace_back(flow, fresh.begin(0, 1000, uses));
+      fresh.settle(0);
+      for (const auto& [flow, other] : pairs) {
+        ASSERT_TRUE(shared.rate(flow) == fresh.rate(other)) << "round " << round;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace unirack

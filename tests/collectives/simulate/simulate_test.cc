@@ -168,6 +168,36 @@ TEST(Simulate, AWaitForNobodyIsAnError) {
   EXPECT_NE(stuck.error().detail.find("waits for ever"), std::string::npos);
 }
 
+TEST(Simulate, WhatTakesHoursIsRefused) {
+  const SimulatedCall call{uint64_t{1} << 45, DataType::uint8};
+  const auto simulation =
+      simulate(make(Collective::all_gather, "ring", 2), flat_network(2), call, {});
+  EXPECT_EQ(simulation.code(), Code::resource_exhausted);
+}
+
+// What is found alike at one size is so at every size.
+TEST(Simulate, OneSimulatorTakesManySizes) {
+  for (const char* name : {"ring", "two_shot", "binomial"}) {
+    const Schedule schedule = make(Collective::all_reduce, name, 6);
+    const Network network = flat_network(6);
+    auto simulator = Simulator::make(schedule, network);
+    ASSERT_TRUE(simulator);
+    for (uint64_t count = 0; count < 5'000'000; count = count * 7 + 1) {
+      for (const uint64_t tile_bytes : {0, 4096, 100'000}) {
+        const SimulatedCall call{count, DataType::float32, ReduceOp::sum, tile_bytes};
+        const auto folded = simulator->run(call);
+        SimulateOptions plain;
+        plain.fold = false;
+        const Schedule tiled = schedule.with_tiles(tile_bytes);
+        const auto one = simulate(tiled, network, {count, DataType::float32}, plain);
+        ASSERT_TRUE(folded) << name;
+        ASSERT_TRUE(one) << name;
+        EXPECT_EQ(folded->time_ps, one->time_ps) << name << " " << count << " " << tile_bytes;
+      }
+    }
+  }
+}
+
 TEST(Simulate, TheCriticalPathHasNoGaps) {
   for (const char* name : {"ring", "two_shot", "binomial", "recursive_doubling"}) {
     Costs costs = assumed_costs();
