@@ -183,7 +183,7 @@ TEST(Simulate, OneSimulatorTakesManySizes) {
     auto simulator = Simulator::make(schedule, network);
     ASSERT_TRUE(simulator);
     for (uint64_t count = 0; count < 5'000'000; count = count * 7 + 1) {
-      for (const uint64_t tile_bytes : {0, 4096, 100'000}) {
+      for (const uint64_t tile_bytes : {uint64_t{0}, uint64_t{4096}, uint64_t{100'000}}) {
         const SimulatedCall call{count, DataType::float32, ReduceOp::sum, tile_bytes};
         const auto folded = simulator->run(call);
         SimulateOptions plain;
