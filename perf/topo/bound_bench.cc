@@ -14,6 +14,7 @@
 
 #include "lib/topology/bound/bound.h"
 #include "lib/topology/bound/cut_search.h"
+#include "lib/topology/discover/discover.h"
 #include "lib/topology/flow/concurrent_flow.h"
 #include "lib/topology/formats/formats.h"
 #include "lib/topology/generate/generate.h"
@@ -106,7 +107,8 @@ double best(const std::vector<double>& values) {
   return values.empty() ? 0 : *std::min_element(values.begin(), values.end());
 }
 
-void measure(const Graph& graph, const std::string& name, int runs, size_t lemon_max) {
+void measure(const Graph& graph, const std::string& name, double make_ms, int runs,
+             size_t lemon_max) {
   const bool with_lemon = graph.members().size() <= lemon_max;
   std::vector<double> network_ms, ours_ms, all_ms, lemon_ms;
   Bound bound;
@@ -126,8 +128,8 @@ void measure(const Graph& graph, const std::string& name, int runs, size_t lemon
     lemon_rate =
         ratio(slowest.denominator * network.member_count * network.unit, Wide{slowest.numerator});
   }
-  fmt::print("{:<44} {:>6} {:>7} {:>8.2f} {:>8.2f} {:>9.2f} {:>11.1f}  {}, {}{}\n", name,
-             graph.members().size(), graph.links().size(), best(network_ms), best(ours_ms),
+  fmt::print("{:<44} {:>6} {:>7} {:>8.2f} {:>8.2f} {:>8.2f} {:>9.2f} {:>11.1f}  {}, {}{}\n", name,
+             graph.members().size(), graph.links().size(), make_ms, best(network_ms), best(ours_ms),
              best(all_ms), best(lemon_ms), rate_text(bound.algbw), bound.cut.words,
              with_lemon && lemon_rate != bound.algbw ? " (LEMON DIFFERS)" : "");
 }
@@ -153,6 +155,28 @@ Result<Graph> fabric(const std::string& text) {
   return with_fault(*graph, text.substr(end + 1));
 }
 
+// The best time in which `make` makes a graph.
+template <class Make>
+Result<Graph> timed(Make&& make, int runs, double& ms) {
+  std::vector<double> times;
+  Result<Graph> graph = make();
+  for (int i = 0; i < runs; ++i) times.push_back(milliseconds([&] { graph = make(); }));
+  ms = best(times);
+  return graph;
+}
+
+void print_discovery(int runs) {
+  std::vector<double> times;
+  size_t links = 0;
+  for (int i = 0; i < runs; ++i) {
+    times.push_back(milliseconds([&] {
+      const auto found = discover({});
+      if (found) links = found->graph.links().size();
+    }));
+  }
+  fmt::print("{:<44} {:>6} {:>7} {:>8.2f}\n", "this machine, discovered", "", links, best(times));
+}
+
 int report(const Error& error) {
   fmt::print(stderr, "bound_bench: {}\n", error.detail);
   return 1;
@@ -172,7 +196,8 @@ int run(int argc, char** argv) {
   int runs = 5;
   size_t lemon_max = 2000;
   CLI::App app(
-      "Time of exact bounds, ours and LEMON's maximum flow; milliseconds, best of the runs");
+      "Time to discover, read or generate a graph, of exact bounds, and of LEMON's "
+      "maximum flow; milliseconds, best of the runs");
   app.add_option("files", files, "topology files to measure too");
   app.add_option("--fabric", fabrics, "what to generate, as SPEC or SPEC;FAULT");
   app.add_option("--runs", runs, "repetitions; LEMON runs once")->check(CLI::PositiveNumber);
@@ -181,25 +206,27 @@ int run(int argc, char** argv) {
   bool flow = false;
   app.add_flag("--flow", flow, "solve the exact all-to-all instead");
   CLI11_PARSE(app, argc, argv);
-  fmt::print("{:<44} {:>6} {:>7} {:>8} {:>8} {:>9} {:>11}  {}\n", "fabric", "GPUs", "links",
-             "network", "gather", "all bounds", "LEMON", "all-gather");
-  for (const std::string& file : files) {
-    const Result<Graph> graph = read_graph_file(file, "", {});
-    if (!graph) return report(graph.error());
+  fmt::print("{:<44} {:>6} {:>7} {:>8} {:>8} {:>8} {:>9} {:>11}  {}\n", "fabric", "GPUs", "links",
+             "make", "network", "gather", "all bounds", "LEMON", "all-gather");
+  const auto measure_one = [&](const std::string& name, const auto& make) -> Status {
+    double make_ms = 0;
+    const Graph graph = UNIRACK_TRY(timed(make, flow ? 0 : runs, make_ms));
     if (flow) {
-      measure_flow(*graph, file);
-      continue;
+      measure_flow(graph, name);
+    } else {
+      measure(graph, name, make_ms, runs, lemon_max);
     }
-    measure(*graph, file.substr(file.rfind('/') + 1), runs, lemon_max);
+    return ok_status();
+  };
+  if (!flow) print_discovery(runs);
+  for (const std::string& file : files) {
+    const auto status = measure_one(file.substr(file.rfind('/') + 1),
+                                    [&] { return read_graph_file(file, "", {}); });
+    if (!status) return report(status.error());
   }
   for (const std::string& spec : fabrics) {
-    const Result<Graph> graph = fabric(spec);
-    if (!graph) return report(graph.error());
-    if (flow) {
-      measure_flow(*graph, spec);
-      continue;
-    }
-    measure(*graph, spec, runs, lemon_max);
+    const auto status = measure_one(spec, [&] { return fabric(spec); });
+    if (!status) return report(status.error());
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 #include "lib/net/address.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace unirack {
 namespace {
@@ -90,6 +91,7 @@ TEST(SocketAddressThreaded, ResolveTakesNumbersAndNames) {
   const Deadline deadline = deadline_in(std::chrono::seconds(20));
   EXPECT_EQ(SocketAddress::resolve("1.2.3.4:5", deadline).value(),
             std::vector{address("1.2.3.4:5")});
+  if (::access("/etc/hosts", R_OK) != 0) GTEST_SKIP() << "no /etc/hosts here, so no localhost";
   const auto local = SocketAddress::resolve("localhost:77", deadline);
   ASSERT_TRUE(local) << local.error().to_string();
   for (const SocketAddress& found : *local) {
