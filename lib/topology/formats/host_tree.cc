@@ -83,6 +83,7 @@ Status HostTree::add_switches(GraphBuilder& builder) const {
 Status HostTree::add_hosts(GraphBuilder& builder) const {
   int32_t next_rank = 0;
   for (const auto& [name, from] : hosts_) {
+    if (name.empty()) return bad_text(from.line, "", "expected the name of a machine, found none");
     Node node;
     node.kind = NodeKind::rank;
     node.rank = next_rank++;

@@ -164,5 +164,11 @@ TEST(Topograph, RealModels) {
   }
 }
 
+// YAML can say an empty key.
+TEST(Topograph, AMachineHasAName) {
+  EXPECT_EQ(error_of("blocks:\n- switch: l1\n  nodes: [n0]\nnodes:\n  '':\n    labels: {}\n"),
+            "line 6: expected the name of a machine, found none");
+}
+
 }  // namespace
 }  // namespace unirack
