@@ -1,6 +1,6 @@
 // The graph as cuts see it: what is down is gone, and so are links that only pair a GPU with a NIC
-// (reach.h); nodes joined by links of unknown bandwidth both ways are one *place*, links between the
-// same two places are one *pipe*, and bandwidths are whole multiples of their greatest common
+// (reach.h); nodes joined by links of unknown bandwidth both ways are one *place*, links between
+// the same two places are one *pipe*, and bandwidths are whole multiples of their greatest common
 // divisor. A cut of the network is a cut of the graph with the same members on each side and the
 // same bandwidth. A plain value made from one Graph; read from any thread.
 #pragma once
