@@ -230,8 +230,8 @@ void SharedResources::update(uint64_t now_ticks, uint32_t index, WideUnsigned ol
   const WideUnsigned gone = old_rate * (now_ticks - flow.since_ticks);
   flow.left = flow.left > gone ? flow.left - gone : 0;
   flow.since_ticks = now_ticks;
-  const WideUnsigned needs = flow.rate == 0 ? kNever : (flow.left + flow.rate - 1) / flow.rate;
-  flow.end_ticks = needs < kNever ? now_ticks + static_cast<uint64_t>(needs) : kNever;
+  const WideUnsigned needs = flow.rate == 0 ? kNeverTicks : (flow.left + flow.rate - 1) / flow.rate;
+  flow.end_ticks = needs < kNeverTicks ? now_ticks + static_cast<uint64_t>(needs) : kNeverTicks;
   moved_.push_back(index);
 }
 

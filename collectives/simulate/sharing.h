@@ -18,7 +18,7 @@ using WideUnsigned = unsigned __int128;
 
 inline constexpr uint64_t kTicksPerPs = 1024;
 // Later than anything that is simulated; two and a half hours.
-inline constexpr uint64_t kNever = uint64_t{1} << 63;
+inline constexpr uint64_t kNeverTicks = uint64_t{1} << 63;
 
 // Of a resource a flow takes its rate times load / kWholeShare: its own share, times the flows like
 // it on the resource.

@@ -359,7 +359,7 @@ void SimulationRun::settle() {
   for (const uint32_t index : shared_.settle(now_ticks_)) {
     FlowRun& run = flows_[index];
     ++run.version;
-    if (shared_.end_ticks(index) >= kNever) continue;
+    if (shared_.end_ticks(index) >= kNeverTicks) continue;
     push(shared_.end_ticks(index), EventKind::finish, index, run.version, kNoIndex);
   }
 }
