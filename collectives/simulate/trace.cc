@@ -56,7 +56,7 @@ std::string activity_text(const Schedule& schedule, const SimulatedActivity& act
   return step;
 }
 
-double nanoseconds(uint64_t ps) { return static_cast<double>(ps) / 1000; }
+double in_nanoseconds(uint64_t ps) { return static_cast<double>(ps) / 1000; }
 
 nlohmann::json named(const char* what, Rank rank, uint32_t thread, const std::string& name) {
   return {{"ph", "M"}, {"name", what}, {"pid", rank}, {"tid", thread}, {"args", {{"name", name}}}};
@@ -105,8 +105,8 @@ std::string trace_json(const Simulation& simulation, const Schedule& schedule,
                             {"name", activity_text(schedule, *activity)},
                             {"pid", activity->rank},
                             {"tid", thread},
-                            {"ts", nanoseconds(activity->begin_ps) / 1000},
-                            {"dur", nanoseconds(activity->end_ps - activity->begin_ps) / 1000},
+                            {"ts", in_nanoseconds(activity->begin_ps) / 1000},
+                            {"dur", in_nanoseconds(activity->end_ps - activity->begin_ps) / 1000},
                             {"args", {{"tile", activity->tile}}}};
     if (activity->resource != kNoIndex) {
       event["args"]["limited by"] = network.resources()[activity->resource].name;
@@ -126,9 +126,9 @@ std::string critical_path_text(const Simulation& simulation, const Schedule& sch
     from_ps = activity.end_ps;
     if (begin_ps >= activity.end_ps) continue;
     fmt::format_to(std::back_inserter(text),
-                   "{:>14.3f} ns {:>14.3f} ns  rank {} lane {} tile {}: {}", nanoseconds(begin_ps),
-                   nanoseconds(activity.end_ps), activity.rank, activity.lane, activity.tile,
-                   activity_text(schedule, activity));
+                   "{:>14.3f} ns {:>14.3f} ns  rank {} lane {} tile {}: {}",
+                   in_nanoseconds(begin_ps), in_nanoseconds(activity.end_ps), activity.rank,
+                   activity.lane, activity.tile, activity_text(schedule, activity));
     if (activity.resource != kNoIndex) {
       text += " over " + network.resources()[activity.resource].name;
     }
