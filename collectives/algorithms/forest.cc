@@ -183,7 +183,7 @@ Result<Schedule> forest_of_few(const Topology& topology, const Request& request,
 }
 
 std::string forest_exact_unfit(const Topology& topology, const Request& request) {
-  const std::string why = forest_unfit(topology, request);
+  std::string why = forest_unfit(topology, request);
   if (!why.empty()) return why;
   const SlowestCut slowest = find_slowest_cut(network_for(topology, request), false);
   return slowest.capacity > static_cast<Wide>(trees_max_for(topology, request))

@@ -140,9 +140,9 @@ Result<Network> Network::of_topology(const Topology& topology, const Costs& cost
 }
 
 const std::string& Network::rank_name(Rank rank) const {
-  static const std::string kUnnamed;
+  static const std::string unnamed;
   const auto index = static_cast<size_t>(rank);
-  return index < rank_names_.size() ? rank_names_[index] : kUnnamed;
+  return index < rank_names_.size() ? rank_names_[index] : unnamed;
 }
 
 }  // namespace unirack

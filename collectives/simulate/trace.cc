@@ -44,7 +44,7 @@ std::string step_text(const Schedule& schedule, const SimulatedActivity& activit
 }
 
 std::string activity_text(const Schedule& schedule, const SimulatedActivity& activity) {
-  const std::string step = step_text(schedule, activity);
+  std::string step = step_text(schedule, activity);
   switch (activity.kind) {
     case ActivityKind::step:
       return step;
