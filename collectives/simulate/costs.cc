@@ -41,11 +41,11 @@ uint64_t Costs::hash() const {
   Hash64 hash;
   for (const LinkCosts& link : links) {
     hash.add(link.latency_ps).add(link.gap_ps).add(link.bandwidth);
-    hash.add(uint64_t{link.holds_lane});
+    hash.add(uint64_t{link.holds_lane}).add(uint64_t{link.is_measured});
   }
   hash.add(copy_bandwidth);
   for (const uint64_t bandwidth : reduce_bandwidth) hash.add(bandwidth);
-  hash.add(step_ps).add(call_ps).add(uint64_t{is_measured});
+  hash.add(step_ps).add(call_ps);
   return hash.value();
 }
 

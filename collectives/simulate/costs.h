@@ -17,6 +17,9 @@ struct LinkCosts {
   uint64_t gap_ps = 0;      // the sending lane is busy for so long with each message
   uint64_t bandwidth = 0;   // bytes/s of one link in one direction; 0: limits nothing
   bool holds_lane = false;  // the lane moves the bytes itself, and goes on when they have left
+  // The bandwidth was measured: it lowers what a graph states. Else it only stands in for what a
+  // graph does not state.
+  bool is_measured = false;
 
   friend bool operator==(const LinkCosts&, const LinkCosts&) = default;
 };
@@ -28,9 +31,6 @@ struct Costs {
   std::array<uint64_t, kDataTypeCount> reduce_bandwidth = {};
   uint64_t step_ps = 0;  // every step takes a lane so long, whatever else it does
   uint64_t call_ps = 0;  // from the call to the first step
-  // Rates were measured: they lower those that a graph states. Else they only stand in for rates
-  // that it does not state.
-  bool is_measured = false;
 
   const LinkCosts& of(LinkKind kind) const { return links[static_cast<size_t>(kind)]; }
   LinkCosts& of(LinkKind kind) { return links[static_cast<size_t>(kind)]; }

@@ -40,12 +40,13 @@ int farness(LinkKind kind) {
 // What a link carries at most; 0: it limits nothing. Of rates that a graph does not state only that
 // of memory is assumed, which no host has without limit.
 uint64_t rate_of(const Link& link, const Costs& costs) {
-  const uint64_t other = costs.of(link.kind).bandwidth * link.count;
+  const LinkCosts& kind = costs.of(link.kind);
+  const uint64_t other = kind.bandwidth * link.count;
   if (link.bandwidth == 0) {
-    return costs.is_measured || link.kind == LinkKind::shared_memory ? other : 0;
+    return kind.is_measured || link.kind == LinkKind::shared_memory ? other : 0;
   }
   const uint64_t nominal = link.total_bandwidth();
-  return costs.is_measured && other > 0 ? std::min(nominal, other) : nominal;
+  return kind.is_measured && other > 0 ? std::min(nominal, other) : nominal;
 }
 
 // Where a member enters the fabric: a NIC, or itself.

@@ -30,7 +30,7 @@ TEST(Costs, EveryFieldCounts) {
       [](Costs& costs) { costs.reduce_bandwidth[3] += 1; },
       [](Costs& costs) { costs.step_ps += 1; },
       [](Costs& costs) { costs.call_ps += 1; },
-      [](Costs& costs) { costs.is_measured = true; },
+      [](Costs& costs) { costs.of(LinkKind::smp).is_measured = true; },
   };
   std::set<uint64_t> hashes;
   for (size_t i = 0; i < changes.size(); ++i) {
