@@ -8,6 +8,7 @@
 #include "lib/topology/formats/ibnetdiscover_machines.h"
 #include "lib/topology/formats/ibnetdiscover_text.h"
 #include "lib/topology/formats/names.h"
+#include "lib/topology/formats/text_reader.h"
 
 namespace unirack {
 
@@ -340,6 +341,10 @@ Result<Graph> read_ibnetdiscover(std::string_view text, const ReadOptions& optio
                                  const IbnetdiscoverOptions& inferring) {
   const IbFabric fabric = UNIRACK_TRY(parse_ibnetdiscover(text));
   const IbMachines machines = find_machines(fabric);
+  if (std::all_of(fabric.nodes.begin(), fabric.nodes.end(), is_aggregation_node)) {
+    return bad_text(0, "",
+                    "expected a 'Switch', or a 'Ca' of a host, found only aggregation nodes");
+  }
   GraphBuilder builder = UNIRACK_TRY(GraphMaker(fabric, machines, inferring).make());
   return std::move(builder).build(options.file_name.empty() ? "ibnetdiscover"
                                                             : "ibnetdiscover " + options.file_name);

@@ -55,6 +55,9 @@ class TreeBuilder {
 
 // A link that the reader made of <pcilink>: beside the tree, not in it.
 bool TreeBuilder::is_pcilink(NodeIndex from, NodeIndex to) const {
+  if (graph_.node(from).kind != NodeKind::pcie || graph_.node(to).kind != NodeKind::pcie) {
+    return false;
+  }
   const auto names = [&](NodeIndex a, NodeIndex b) {
     const std::string_view target = graph_.node(b).attribute("pci");
     const auto targets = words_of(graph_.node(a).attribute("pcilinks"));

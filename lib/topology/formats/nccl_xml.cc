@@ -21,7 +21,6 @@ using pugi::xml_node;
 
 constexpr size_t kCpusMax = 640;  // a host; NCCL_TOPO_MAX_NODES
 constexpr int64_t kNumberMax = INT32_MAX;
-constexpr size_t kElementAttributesMax = 32;  // NCCL keeps 16
 
 // Attributes that have another place in the graph.
 constexpr std::string_view kCpuModelled[] = {"numaid"};
@@ -78,6 +77,7 @@ class NcclReader {
   Status keep(Node& node, xml_node element, std::span<const std::string_view> names,
               std::string_view prefix, std::span<const std::string_view> modelled = {}) const;
   void attach(NodeIndex node, NodeIndex parent, uint64_t bandwidth) {
+    above_[node] = parent;
     builder_.join({.from = parent, .to = node, .kind = LinkKind::pcie, .bandwidth = bandwidth});
   }
 
@@ -90,6 +90,7 @@ class NcclReader {
   NodeIndex cpu_ = 0;  // likewise
   int nic_group_ = 0;  // likewise: which <nic> of a <cpu>
   std::unordered_map<std::string, size_t> name_uses_;
+  std::unordered_map<NodeIndex, NodeIndex> above_;  // in the PCI tree
   std::vector<Deferred> gpus_;
   std::vector<Deferred> pcilinks_;
 };
@@ -108,9 +109,9 @@ Status NcclReader::keep(Node& node, xml_node element, std::span<const std::strin
   for (const pugi::xml_attribute each : element.attributes()) {
     const std::string_view name = each.name();
     const std::string_view value = each.value();
-    if (++count > kElementAttributesMax) {
+    if (++count > kNcclAttributesMax) {
       return file_.error(element,
-                         fmt::format("expected at most {} attributes", kElementAttributesMax));
+                         fmt::format("expected at most {} attributes", kNcclAttributesMax));
     }
     if (value.size() > kGraphValueMax || name.size() > 64) {
       return file_.error(
@@ -175,6 +176,10 @@ Result<uint64_t> NcclReader::read_pci(xml_node pci, NodeIndex parent) {
   if (!pci_address_from(busid)) {
     return file_.error(pci, fmt::format("expected a bus id such as '0000:0f:00.0' in 'busid', "
                                         "found {}",
+                                        shown(busid)));
+  }
+  if (builder_.node(parent).attribute("pci") == lower_case(busid)) {
+    return file_.error(pci, fmt::format("expected another bus id than that of the bridge, found {}",
                                         shown(busid)));
   }
   const auto lanes = UNIRACK_TRY(file_.number(pci, "link_width", 0, 255));
@@ -413,7 +418,13 @@ Status NcclReader::read_pcilinks(const Deferred& bridge) {
     targets += (targets.empty() ? "" : " ") + target;
     const auto& bridges = hosts_[bridge.host].bridges;
     const auto peer = bridges.find(target);
-    if (peer == bridges.end() || peer->second == bridge.node) continue;
+    if (peer == bridges.end()) continue;
+    if (peer->second == bridge.node || above_[peer->second] == bridge.node ||
+        above_[bridge.node] == peer->second) {
+      return file_.error(element, fmt::format("expected a switch elsewhere in 'target', found {}, "
+                                              "its own or one that it is joined to",
+                                              target));
+    }
     builder_.connect({.from = bridge.node, .to = peer->second, .kind = LinkKind::pcie});
   }
   if (targets.size() > kGraphValueMax) {

@@ -343,6 +343,11 @@ Result<std::string> NcclWriter::write() {
     }
   }
   xml_.close();
+  if (xml_.attribute_count_max() > kNcclAttributesMax) {
+    return make_error(Code::invalid_argument,
+                      fmt::format("an element needs {} attributes: at most {} can be read back",
+                                  xml_.attribute_count_max(), kNcclAttributesMax));
+  }
   return std::move(xml_).text();
 }
 

@@ -30,6 +30,7 @@ void XmlWriter::put_attributes() {
     put_escaped(value);
     text_ += '"';
   }
+  attribute_count_max_ = std::max(attribute_count_max_, attributes_.size());
   in_start_tag_ = false;
 }
 

@@ -24,6 +24,7 @@ class XmlWriter {
   void close();
 
   size_t element_count() const { return element_count_; }
+  size_t attribute_count_max() const { return attribute_count_max_; }  // of one element
   std::string text() && { return std::move(text_); }
 
  private:
@@ -36,6 +37,7 @@ class XmlWriter {
   std::vector<std::pair<std::string, std::string>> attributes_;  // of the open start tag
   bool in_start_tag_ = false;
   size_t element_count_ = 0;
+  size_t attribute_count_max_ = 0;
 };
 
 }  // namespace unirack

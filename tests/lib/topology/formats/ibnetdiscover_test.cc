@@ -169,6 +169,15 @@ TEST(Ibnetdiscover, AdaptersAtASpine) {
   EXPECT_EQ(graph.members().size(), 16u);
 }
 
+// Aggregation nodes are parts of switches: a file of nothing else has no fabric.
+TEST(Ibnetdiscover, AggregationNodesAloneAreRefused) {
+  const auto graph = read_ibnetdiscover(
+      "Ca\t1 \"H-0000000000000005\"\t\t# \"Mellanox Technologies Aggregation Node\"\n", {});
+  ASSERT_FALSE(graph);
+  EXPECT_EQ(graph.error().detail,
+            "expected a 'Switch', or a 'Ca' of a host, found only aggregation nodes");
+}
+
 // What is odd is told by the node it concerns; nothing is invented for adapters without a host.
 TEST(Ibnetdiscover, Warnings) {
   IbFabricText text = two_racks();

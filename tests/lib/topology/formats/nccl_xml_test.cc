@@ -412,6 +412,33 @@ TEST(NcclXml, PcilinksAndTwinsOfPorts) {
       "line 1, <gin>: expected the 'name' of a <net> beside it, found 'x'");
 }
 
+// Trees that no machine has: written back they would be other trees.
+TEST(NcclXml, BusIdsThatCannotBeAreRefused) {
+  const auto in_cpu = [](const std::string& pci) {
+    return "<system version='1'><cpu numaid='0'>" + pci + "</cpu></system>";
+  };
+  EXPECT_EQ(error_of(in_cpu("<pci busid='0000:01:00.0'><pci busid='0000:01:00.0'><nic>"
+                            "<net name='x'/></nic></pci></pci>")),
+            "line 1, <pci>: expected another bus id than that of the bridge, found '0000:01:00.0'");
+  EXPECT_EQ(error_of(in_cpu("<pci busid='0000:01:00.0'><gpu dev='0'/><gpu dev='1'/>"
+                            "<pcilink target='0000:01:00.0'/></pci>")),
+            "line 1, <pcilink>: expected a switch elsewhere in 'target', found 0000:01:00.0, its "
+            "own or one that it is joined to");
+  EXPECT_EQ(error_of(in_cpu("<pci busid='0000:01:00.0'><pci busid='0000:02:00.0'/>"
+                            "<pcilink target='0000:02:00.0'/></pci>")),
+            "line 1, <pcilink>: expected a switch elsewhere in 'target', found 0000:02:00.0, its "
+            "own or one that it is joined to");
+}
+
+TEST(NcclXml, TooManyAttributesAreNotWritten) {
+  std::string net = "<net name='x'";
+  for (int i = 0; i < 31; ++i) net += " a" + std::to_string(i) + "='1'";
+  const auto graph = read_nccl_xml(
+      "<system version='1'><cpu numaid='0'><nic>" + net + "/></nic></cpu></system>", {});
+  EXPECT_EQ(write_nccl_xml(graph.value()).error().detail,
+            "an element needs 34 attributes: at most 32 can be read back");
+}
+
 TEST(NcclXml, WhatNcclWouldRefuseIsNotWritten) {
   EXPECT_EQ(write_nccl_xml(testing::build(GraphBuilder())).error().detail,
             "the graph has no GPU, NIC or CPU that is in a host: NCCL's file holds nothing else");
