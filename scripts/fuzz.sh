@@ -4,27 +4,31 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 usage() {
   cat <<'EOF'
-Usage: scripts/fuzz.sh [--seconds N | --each N] [--record FILE] [TARGET...]
+Usage: scripts/fuzz.sh [--seconds N | --each N] [--seed N] [--record FILE] [TARGET...]
 
 Fuzzes the targets (default: all of tests/fuzz/, those whose code changed last first), as many at a
 time as there are cores. Builds them first when they are not built. Starts from
 tests/fuzz/corpus/TARGET/ and keeps what it learns in build/asan/corpus/TARGET/; an input that crashes
-is left in build/asan/crashes/ and named.
+is left in build/asan/crashes/, named and printed in base64.
 
   --seconds N    wall-clock time for all targets together (default 240)
   --each N       seconds for each target instead
+  --seed N       of the random inputs (default: made from the commit, so that a new commit tries new
+                 inputs and the same commit, built afresh, meets the same ones)
   --record FILE  where to write `passed fuzz.TARGET` and `failed fuzz.TARGET` lines
 EOF
 }
 
 seconds=240
 each_s=0
+seed=$((16#$(git -C "$root" rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
 record=$root/build/asan/fuzz.record
 targets=()
 while (($# > 0)); do
   case $1 in
     --seconds) seconds=$2; shift 2 ;;
     --each) each_s=$2; shift 2 ;;
+    --seed) seed=$2; shift 2 ;;
     --record) record=$2; shift 2 ;;
     --help) usage; exit 0 ;;
     -*) usage >&2; exit 2 ;;
@@ -56,18 +60,20 @@ build_preset fuzz
 ((each_s > 0)) || each_s=1
 
 fuzz_one() {
-  local name=$1 learnt=$build/corpus/$1 log=$build/fuzz/$1.log corpora
+  local name=$1 learnt=$build/corpus/$1 log=$build/fuzz/$1.log corpora crash
   mkdir -p "$learnt"
   corpora=("$learnt")
   [[ ! -d $root/tests/fuzz/corpus/$name ]] || corpora+=("$root/tests/fuzz/corpus/$name")
-  if "$build/fuzz/$name" -max_total_time="$each_s" -timeout=10 -rss_limit_mb=2048 \
+  if "$build/fuzz/$name" -seed="$seed" -max_total_time="$each_s" -timeout=10 -rss_limit_mb=2048 \
       -artifact_prefix="$build/crashes/$name-" -print_final_stats=1 "${corpora[@]}" \
       > "$log" 2>&1; then
     say "passed $name: $(awk '/number_of_executed_units/ {print $2}' "$log") inputs in $each_s s"
     printf 'passed fuzz.%s\n' "$name" >> "$record"
   else
-    say "failed $name:"
+    say "failed $name, seed $seed:"
     tail -n 40 "$log"
+    crash=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+    [[ ! -f $crash ]] || base64 -w 100 "$crash" | head -n 200
     printf 'failed fuzz.%s\n' "$name" >> "$record"
   fi
 }

@@ -17,7 +17,7 @@
 
 namespace unirack {
 
-inline constexpr size_t kNcclElementsMax = 256;  // a host; NCCL_TOPO_XML_MAX_NODES
+inline constexpr size_t kNcclElementsMax = 256;   // a host; NCCL_TOPO_XML_MAX_NODES
 inline constexpr size_t kNcclAttributesMax = 32;  // an element; NCCL keeps 16
 
 bool recognises_nccl_xml(std::string_view text);
