@@ -19,7 +19,9 @@ endif()
 
 file(GLOB_RECURSE UNIRACK_SOURCES CONFIGURE_DEPENDS
   lib/*.cc transports/*.cc collectives/*.cc kernels/*.cc)
-list(FILTER UNIRACK_SOURCES EXCLUDE REGEX "/lib/topology/(flow|formats|generate|render)/")  # see UnirackTopology.cmake
+# See UnirackTopology.cmake.
+list(FILTER UNIRACK_SOURCES EXCLUDE REGEX
+  "/(lib/topology/(flow|formats|generate|render)|collectives/formats)/")
 add_library(unirack_objects OBJECT ${UNIRACK_SOURCES})
 target_link_libraries(unirack_objects PUBLIC unirack_options ${UNIRACK_DEPENDENCIES})
 unirack_unity(unirack_objects)

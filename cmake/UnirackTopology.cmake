@@ -1,5 +1,5 @@
-# What the topology tool needs and the library does not: other people's file formats, generators of
-# named fabrics, pictures, the exact all-to-all.
+# What the topology tool needs and the library does not: other people's file formats, of topologies
+# and of schedules, generators of named fabrics, pictures, the exact all-to-all.
 find_package(PkgConfig REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(yaml-cpp REQUIRED)
@@ -7,7 +7,7 @@ pkg_check_modules(CLP REQUIRED IMPORTED_TARGET clp)
 
 file(GLOB UNIRACK_TOPOLOGY_SOURCES CONFIGURE_DEPENDS
   lib/topology/formats/*.cc lib/topology/generate/*.cc lib/topology/render/*.cc
-  lib/topology/flow/*.cc)
+  lib/topology/flow/*.cc collectives/formats/*.cc)
 
 # The page's texts become a source file.
 set(page ${PROJECT_SOURCE_DIR}/lib/topology/render/page)

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "lib/topology/formats/formats.h"
@@ -16,19 +18,6 @@ namespace unirack::topo {
 
 namespace {
 
-Result<std::string> read_all(std::FILE* in) {
-  std::string text;
-  std::array<char, 65536> part;
-  for (size_t got = 0; (got = std::fread(part.data(), 1, part.size(), in)) > 0;) {
-    text.append(part.data(), got);
-    if (text.size() > kTopologyFileMax) {
-      return make_error(Code::resource_exhausted,
-                        fmt::format("standard input has more than {} MiB", kTopologyFileMax >> 20));
-    }
-  }
-  return text;
-}
-
 bool is_family(const std::string& source) {
   const std::string name = source.substr(0, source.find(':'));
   const auto families = fabric_families();
@@ -37,6 +26,32 @@ bool is_family(const std::string& source) {
 }
 
 }  // namespace
+
+Result<std::string> read_text(const Console& console, const std::string& source) {
+  const bool is_standard = source == "-";
+  std::FILE* in = is_standard ? console.in : std::fopen(source.c_str(), "rbe");
+  if (in == nullptr) return make_error(Code::system, "cannot open " + source, kNoRank, errno);
+  const std::string name = is_standard ? "standard input" : source;
+  std::string text;
+  std::array<char, 65536> part;
+  for (size_t got = 0; (got = std::fread(part.data(), 1, part.size(), in)) > 0;) {
+    text.append(part.data(), got);
+    if (text.size() > kTopologyFileMax) break;
+  }
+  const bool failed = std::ferror(in) != 0;
+  const int why = errno;
+  if (!is_standard) std::fclose(in);
+  if (failed) return make_error(Code::system, "cannot read " + name, kNoRank, why);
+  if (text.size() > kTopologyFileMax) {
+    return make_error(Code::resource_exhausted,
+                      fmt::format("{} has more than {} MiB", name, kTopologyFileMax >> 20));
+  }
+  return text;
+}
+
+bool is_file(const std::string& source) {
+  return source == "-" || (!source.empty() && ::access(source.c_str(), F_OK) == 0);
+}
 
 void add_input(CommandLine& command, Input& input) {
   command.argument("FILE", input.source, false,
@@ -58,8 +73,8 @@ Result<Graph> load_source(const Console& console, const std::string& source,
                           const std::string& format) {
   if (source.empty()) return this_machine(console);
   if (source == "-") {
-    const std::string text = UNIRACK_TRY(read_all(console.in));
-    return read_graph(text, format, {.file_name = "standard input"});
+    const std::string text = UNIRACK_TRY(read_text(console, source));
+    return graph_of_text(text, source, format);
   }
   const bool exists = ::access(source.c_str(), F_OK) == 0;
   if (!exists && format.empty() && is_family(source)) return generate(source);
@@ -71,6 +86,11 @@ Result<Graph> load_source(const Console& console, const std::string& source,
                                   source));
   }
   return read_graph_file(source, format, {});
+}
+
+Result<Graph> graph_of_text(std::string_view text, const std::string& source,
+                            const std::string& format) {
+  return read_graph(text, format, {.file_name = source == "-" ? "standard input" : source});
 }
 
 Result<Graph> with_faults(Graph graph, const Input& input) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "collectives/formats/schedule_formats.h"
 #include "lib/topology/formats/formats.h"
 #include "perf/topo/commands.h"
 
@@ -22,17 +23,28 @@ std::string formats_text() {
   return text;
 }
 
+std::string schedules_text() {
+  std::string text;
+  for (const ScheduleFormat& format : schedule_formats()) {
+    const char* only = format.write == nullptr  ? " (read only)"
+                       : format.read == nullptr ? " (write only)"
+                                                : "";
+    text += fmt::format("  {:<16} {}{}\n", format.name, format.what, only);
+  }
+  return text;
+}
+
 std::string footer() {
   return "FILE is a file of any of the formats below, - for standard input, or a generator's\n"
          "specification (nvl72:racks=8). Without FILE, commands look at this machine. Every "
          "command\n"
          "explains itself: unirack-topo COMMAND --help.\n\n"
          "FORMATS\n" +
-         formats_text() +
+         formats_text() + "\nFORMATS OF SCHEDULES\n" + schedules_text() +
          "\nEXIT STATUS\n"
          "  0  done; check: nothing above a remark; diff: equal\n"
          "  1  check: warnings; diff: there are differences\n"
-         "  2  check: errors\n"
+         "  2  check: errors; verify: wrong; simulate: does not come to an end\n"
          "  3  bad usage, input that cannot be read, or a rank that failed; standard error says "
          "why\n"
          "\nEXAMPLES\n"
@@ -43,6 +55,8 @@ std::string footer() {
          "  unirack-topo bound fabric.json --kill leaf:3   how fast without that leaf\n"
          "  unirack-topo diff before.json after.json       what changed, and what it costs\n"
          "  mpirun -np 4 unirack-topo measure              what the links of a pool really do\n"
+         "  unirack-topo verify allreduce.xml              whether a schedule is right\n"
+         "  unirack-topo simulate ring.schedule --topology dgx-h100   how long it takes there\n"
          "\nENVIRONMENT\n"
          "  NO_COLOR  if set, no colour even on a terminal\n";
 }
@@ -51,7 +65,8 @@ std::string footer() {
 
 int run_tool(std::vector<std::string> arguments, const Console& console) {
   CLI::App app(
-      "Shows what a machine or a fabric consists of, what is wrong with it, and what limits it.",
+      "Shows what a machine or a fabric consists of, what is wrong with it, and what limits it;\n"
+      "proves schedules right and says how long they take.",
       "unirack-topo");
   app.footer(footer());
   app.require_subcommand(1);
@@ -63,6 +78,8 @@ int run_tool(std::vector<std::string> arguments, const Console& console) {
   commands["diff"] = make_diff(app, console);
   commands["generate"] = make_generate(app, console);
   commands["measure"] = make_measure(app, console);
+  commands["verify"] = make_verify(app, console);
+  commands["simulate"] = make_simulate(app, console);
   if (!arguments.empty() && !arguments[0].starts_with("-") && !commands.contains(arguments[0])) {
     std::string names;
     for (const auto& [name, command] : commands) names += (names.empty() ? "" : ", ") + name;

@@ -20,7 +20,8 @@ LAYERS = (
     ("kernels/", ("lib/base/", "kernels/")),
     ("collectives/", ("include/unirack/", "lib/", "kernels/", "collectives/",
                       "transports/transport.h", "transports/registry.h")),
-    ("perf/topo/", ("include/unirack/", "lib/base/", "lib/topology/", "perf/")),
+    ("perf/topo/", ("include/unirack/", "lib/base/", "lib/topology/", "kernels/program.h",
+                     "collectives/", "perf/")),
     ("perf/", ("include/unirack/", "perf/")),
     ("examples/", ("include/unirack/",)),
 )

@@ -21,7 +21,8 @@ TEST(TopoTool, HelpIsAManualPage) {
   for (const char* part : {"EXIT STATUS", "EXAMPLES", "FORMATS", "unirack-json", "NO_COLOR"}) {
     EXPECT_THAT(ran.out, HasSubstr(part));
   }
-  for (const char* command : {"show", "check", "bound", "convert", "diff", "generate", "measure"}) {
+  for (const char* command :
+       {"show", "check", "bound", "convert", "diff", "generate", "measure", "verify", "simulate"}) {
     const Ran help = run_topo({command, "--help"});
     EXPECT_EQ(help.code, 0) << command;
     EXPECT_THAT(help.out, HasSubstr("EXIT STATUS")) << command;
