@@ -8,7 +8,7 @@ namespace unirack {
 
 namespace {
 
-constexpr uint8_t kCardVersion = 2;
+constexpr uint8_t kCardVersion = 3;
 constexpr size_t kTransportsMax = 16;
 constexpr size_t kFieldBytesMax = 4096;
 
@@ -48,6 +48,7 @@ std::vector<std::byte> encode_card(const Card& card) {
   for (const CardTransport& transport : card.transports) {
     put_field(writer, bytes_of(transport.name));
     put_field(writer, transport.address);
+    writer.put<uint32_t>(transport.rail_count);
     put_field(writer, transport.inbox);
     put_field(writer, transport.scratch);
   }
@@ -75,6 +76,8 @@ Result<Card> decode_card(std::span<const std::byte> bytes) {
     CardTransport transport;
     transport.name = UNIRACK_TRY(take_text(reader));
     transport.address = UNIRACK_TRY(take_bytes(reader));
+    transport.rail_count = UNIRACK_TRY(reader.take<uint32_t>());
+    if (transport.rail_count == 0) return make_error(Code::corrupted, "a card without a rail");
     transport.inbox = UNIRACK_TRY(take_bytes(reader));
     transport.scratch = UNIRACK_TRY(take_bytes(reader));
     card.transports.push_back(std::move(transport));

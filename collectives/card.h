@@ -18,6 +18,7 @@ struct CardTransport {
   std::vector<std::byte> address;
   std::vector<std::byte> inbox;  // descriptors
   std::vector<std::byte> scratch;
+  uint32_t rail_count = 1;  // that lead to it
 };
 
 struct Card {

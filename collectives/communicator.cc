@@ -24,7 +24,12 @@ Policy make_policy(const Config& config, const Topology& topology) {
   }
   policy.scratch_bytes = config.scratch_bytes;
   policy.tile_bytes = config.tile_bytes;
-  policy.lanes = topology.domains().size() > 1 ? config.tcp_connections : 1;
+  if (topology.domains().size() > 1) {
+    // One a connection; links with fewer rails than others have lanes that share a connection.
+    const auto rails = static_cast<int>(topology.rail_count());
+    policy.lanes = (config.tcp_connections + rails - 1) / rails * rails;
+    policy.lanes = std::min(policy.lanes, static_cast<int>(kLanesMax));
+  }
   return policy;
 }
 

@@ -199,6 +199,8 @@ TimePoint Engine::background() {
   if (waiters_ > 0 || !owner_.try_lock()) return now() + kSleepMax;
   const bool is_open = !running_.empty() || !queued_.empty();
   bool moved = false;
+  // What this rank has sent and forgotten may have to go again over another rail.
+  if (!is_open && topology().rail_count() > 1) poll_transports();
   if (is_open) {
     for (int turn = 0; turn < kTurnsPerLook && step(); ++turn) moved = true;
     if (!running_.empty()) check_deadline(running_.front()->id);

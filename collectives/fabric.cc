@@ -178,7 +178,7 @@ class Connector {
     Transport& transport = *fabric_.transports[choice_[peer]].transport;
     const CardTransport* theirs = offer(peer, choice_[peer]);
     const bool is_message = transport.reach(theirs->address) == Reach::message;
-    const int paths = is_message ? config_.tcp_connections : 1;
+    const int paths = is_message ? path_count(shared_rails(peer)) : 1;
     for (int path = 0; path < paths; ++path) {
       auto endpoint =
           transport.connect(link.peer, theirs->address, path, TrafficClass::collective,
@@ -212,6 +212,17 @@ class Connector {
       link.scratch.push_back(*scratch);
     }
     done_[peer] = true;
+  }
+
+  uint32_t shared_rails(size_t peer) const {
+    return std::min(fabric_.transports[choice_[peer]].transport->rail_count(),
+                    offer(peer, choice_[peer])->rail_count);
+  }
+  // As many on every rail.
+  int path_count(uint32_t rails) const {
+    const auto wanted = static_cast<uint32_t>(config_.tcp_connections);
+    const uint32_t each = (wanted + rails - 1) / rails;
+    return static_cast<int>(std::min(each * rails, kLanesMax));
   }
 
   uint8_t joined_by(size_t peer) const {
@@ -278,6 +289,21 @@ class Connector {
   std::vector<std::vector<std::byte>> views_;
 };
 
+// Rails of the link that has the fewest; plans cut large messages into as many lanes.
+uint32_t fewest_rails(const std::vector<Card>& cards, const TopologySpec& spec) {
+  uint32_t fewest = 0;
+  for (size_t i = 0; i < spec.transports.size(); ++i) {
+    if (spec.load_store[i] != 0) continue;
+    for (const size_t end : {i / cards.size(), i % cards.size()}) {
+      for (const CardTransport& each : cards[end].transports) {
+        if (each.name != spec.transports[i]) continue;
+        fewest = fewest == 0 ? each.rail_count : std::min(fewest, each.rail_count);
+      }
+    }
+  }
+  return std::max(fewest, 1u);
+}
+
 Result<Topology> make_topology(const std::vector<Card>& cards,
                                const std::vector<std::vector<std::byte>>& rows, Graph graph,
                                const Config& config) {
@@ -299,7 +325,7 @@ Result<Topology> make_topology(const std::vector<Card>& cards,
   for (const int size : config.sum_shape) {
     spec.sum_group_sizes.push_back(static_cast<uint32_t>(size));
   }
-  spec.rail_count = static_cast<uint32_t>(config.tcp_connections);
+  spec.rail_count = fewest_rails(cards, spec);
   return Topology::make(std::move(spec));
 }
 
@@ -343,7 +369,8 @@ Card Fabric::card(const std::string& domain) const {
     card.transports.push_back({std::string(transport_table()[i].name),
                                transports[i].transport->address(),
                                {inbox_at.begin(), inbox_at.end()},
-                               {scratch_at.begin(), scratch_at.end()}});
+                               {scratch_at.begin(), scratch_at.end()},
+                               transports[i].transport->rail_count()});
   }
   return card;
 }

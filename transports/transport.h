@@ -111,6 +111,8 @@ class Transport {
   virtual std::vector<std::byte> address() const = 0;
   // Symmetric: both ends answer alike.
   virtual Reach reach(BytesView peer_address) const = 0;
+  // How many rails lead here. Path p uses rail p mod rails; paths of one rail share its bandwidth.
+  virtual uint32_t rail_count() const { return 1; }
   virtual Result<std::unique_ptr<Registration>> register_memory(const Memory& memory,
                                                                 Access access) = 0;
   // Both ends call connect with each other's address; the lower rank dials. `token` completes once

@@ -39,7 +39,7 @@ bool is_virtual(const std::string& name) {
 }
 
 InterfaceScore refuse(const InterfaceInfo& interface, std::string reason) {
-  return {interface, false, 0, std::move(reason)};
+  return {interface, false, 0, 0, std::move(reason)};
 }
 
 InterfaceScore score_by_kind(const InterfaceInfo& interface) {
@@ -64,7 +64,7 @@ InterfaceScore score_by_kind(const InterfaceInfo& interface) {
   // Of two equals, IPv4: it needs no brackets and every old switch has met it.
   const int family = interface.address.family == SocketAddress::Family::ipv4 ? 1 : 0;
   return {interface, true, tier * kTier + std::min(interface.speed_mbit_per_s, kSpeedMax) + family,
-          fmt::format("{}, {}", kind, speed)};
+          tier, fmt::format("{}, {}", kind, speed)};
 }
 
 InterfaceScore score_one(const InterfaceInfo& interface, std::span<const std::string> wanted) {

@@ -26,6 +26,7 @@ struct InterfaceScore {
   InterfaceInfo interface;
   bool usable = false;
   int score = 0;       // compared only among the usable
+  int tier = 0;        // of its kind: loopback lowest, real devices highest
   std::string reason;  // "device, 100000 Mbit/s", "excluded by ^eth0"
 };
 

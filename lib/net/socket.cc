@@ -210,6 +210,10 @@ Result<bool> finish_connect(int fd) {
 
 Status set_no_delay(int fd) { return set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY"); }
 
+Status set_priority(int fd, int priority) {
+  return set_int(fd, SOL_SOCKET, SO_PRIORITY, priority, "SO_PRIORITY");
+}
+
 Status set_liveness(int fd, Duration user_timeout) {
   const auto timeout_ms = static_cast<int>(std::clamp<int64_t>(to_ms(user_timeout), 1, INT_MAX));
   const int probe_s = std::max(1, timeout_ms / 2000);

@@ -59,6 +59,8 @@ Result<bool> finish_connect(int fd);
 
 // No delay for small frames. For every connection.
 Status set_no_delay(int fd);
+// SO_PRIORITY, 0 to 6: which queue of the interface, or class of its shaper, sends it.
+Status set_priority(int fd, int priority);
 // Lets the kernel notice a vanished host: keepalive when idle, TCP_USER_TIMEOUT when data waits for
 // an acknowledgement. For control connections only: with bulk data in flight the latter executes a
 // peer that is alive but slow to read.

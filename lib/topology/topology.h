@@ -46,6 +46,8 @@ class Topology {
   int domain_of(Rank rank) const { return domain_of_[static_cast<size_t>(rank)]; }
   const std::vector<std::vector<Rank>>& sum_groups() const { return sum_groups_; }
   RankLink link(Rank from, Rank to) const;
+  // Of the message link that has the fewest.
+  uint32_t rail_count() const { return spec_.rail_count; }
   // The machines and what joins them, with a rank node for every rank. It has a hash of its own.
   const Graph& graph() const { return spec_.graph; }
   // Equal on ranks that see the same pool; of the facts above, which plans follow.

@@ -10,7 +10,7 @@ Card sample() {
   card.home = "domain:rack 1";
   card.place = {"box1", "0123", "rack 1", 5};
   card.window_bytes = 1 << 20;
-  card.transports.push_back({"tcp", {std::byte{1}, std::byte{2}}, {}, {std::byte{3}}});
+  card.transports.push_back({"tcp", {std::byte{1}, std::byte{2}}, {}, {std::byte{3}}, 2});
   return card;
 }
 
@@ -27,6 +27,7 @@ TEST(Card, DecodesWhatWasEncoded) {
   EXPECT_EQ(decoded->transports[0].name, "tcp");
   EXPECT_EQ(decoded->transports[0].address.size(), 2U);
   EXPECT_EQ(decoded->transports[0].scratch, std::vector<std::byte>{std::byte{3}});
+  EXPECT_EQ(decoded->transports[0].rail_count, 2U);
 }
 
 TEST(Card, EveryTruncationIsRefused) {

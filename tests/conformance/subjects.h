@@ -13,4 +13,4 @@
 #define UNIRACK_CONFORMANCE_OF_PROCESSES(suite)                                             \
   INSTANTIATE_TEST_SUITE_P(Shm, suite,                                                      \
                            ::testing::Values(Subject{"shm", true}, Subject{"shm", false})); \
-  INSTANTIATE_TEST_SUITE_P(Tcp, suite, ::testing::Values(Subject{"tcp"}))
+  INSTANTIATE_TEST_SUITE_P(Tcp, suite, ::testing::Values(Subject{"tcp"}, Subject{"tcp", true, 2}))

@@ -213,7 +213,8 @@ TEST_P(ConformanceThreads, FourRanksConnectAndExchange) {
 
 INSTANTIATE_TEST_SUITE_P(LoopbackThreaded, ConformanceThreads,
                          ::testing::Values(Subject{"loopback"}));
-INSTANTIATE_TEST_SUITE_P(TcpThreaded, ConformanceThreads, ::testing::Values(Subject{"tcp"}));
+INSTANTIATE_TEST_SUITE_P(TcpThreaded, ConformanceThreads,
+                         ::testing::Values(Subject{"tcp"}, Subject{"tcp", true, 2}));
 INSTANTIATE_TEST_SUITE_P(Shm, ConformanceThreads,
                          ::testing::Values(Subject{"shm", true}, Subject{"shm", false}));
 

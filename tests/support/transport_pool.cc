@@ -13,6 +13,14 @@ namespace unirack::testing {
 
 void PrintTo(const Subject& subject, std::ostream* out) {
   *out << subject.transport << (subject.cma ? "" : " without CMA");
+  if (subject.rail_count > 0) *out << " over " << subject.rail_count << " rails";
+}
+
+void Conformance::SetUp() {
+  if (GetParam().rail_count == 0) return;
+  std::string why_not;
+  network_ = NetNamespace::open(GetParam().rail_count, why_not);
+  if (!network_) GTEST_SKIP() << why_not;
 }
 
 std::byte pattern(uint64_t seed, uint64_t at) {
@@ -73,7 +81,7 @@ RankUnderTest::RankUnderTest(const Subject& subject, Rank rank, int rank_count, 
   static const std::array<std::byte, 32> kKey{std::byte{42}};
   config_.domain = std::move(domain);
   config_.cma = subject.cma;
-  config_.interfaces = {"lo"};
+  config_.interfaces = {subject.rail_count > 0 ? "rail" : "lo"};
   const auto table = transport_table();
   const auto entry = std::ranges::find(table, subject.transport, &TransportEntry::name);
   if (entry == table.end()) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/memory/shared_memory.h"
+#include "tests/support/net_namespace.h"
 #include "transports/registry.h"
 
 namespace unirack::testing {
@@ -21,6 +22,7 @@ namespace unirack::testing {
 struct Subject {
   std::string_view transport;
   bool cma = true;
+  int rail_count = 0;  // more than 0: in a network namespace with as many
 };
 void PrintTo(const Subject& subject, std::ostream* out);
 
@@ -129,6 +131,12 @@ class Pool {
   int path_count_;
 };
 
-class Conformance : public ::testing::TestWithParam<Subject> {};
+class Conformance : public ::testing::TestWithParam<Subject> {
+ protected:
+  void SetUp() override;
+
+ private:
+  std::unique_ptr<NetNamespace> network_;
+};
 
 }  // namespace unirack::testing

@@ -9,6 +9,12 @@ namespace {
 constexpr uint32_t kMagic = 0x41505455;  // "UTPA"
 constexpr size_t kAddressesPerRailMax = 2;
 
+// A slow rail beside a fast one would be given as much to carry.
+bool is_as_good(const InterfaceScore& score, const InterfaceScore& best) {
+  return score.tier == best.tier &&
+         2 * score.interface.speed_mbit_per_s >= best.interface.speed_mbit_per_s;
+}
+
 const SocketAddress* of_family(const TcpRail& rail, SocketAddress::Family family) {
   const auto found = std::ranges::find(rail.addresses, family, &SocketAddress::family);
   return found == rail.addresses.end() ? nullptr : &*found;
@@ -59,17 +65,15 @@ Result<std::vector<TcpRail>> choose_rails(const std::vector<InterfaceScore>& sco
                                           bool is_wanted_by_name) {
   std::vector<TcpRail> rails;
   std::vector<std::string> names;
-  const bool has_device = std::ranges::any_of(scores, [](const InterfaceScore& score) {
-    return score.usable && score.interface.has_device;
-  });
+  const InterfaceScore* best = nullptr;  // scores are in order
   for (const InterfaceScore& score : scores) {
     const InterfaceInfo& interface = score.interface;
     if (!score.usable) continue;
+    if (best == nullptr) best = &score;
     auto name = std::ranges::find(names, interface.name);
     const bool is_new = name == names.end();
     if (is_new) {
-      const bool is_taken =
-          is_wanted_by_name || (has_device ? interface.has_device : rails.empty());
+      const bool is_taken = is_wanted_by_name || is_as_good(score, *best);
       if (!is_taken || rails.size() == kTcpRailsMax) continue;
       name = names.insert(names.end(), interface.name);
       rails.emplace_back();
@@ -98,6 +102,19 @@ std::vector<TcpRoute> routes_of_path(const std::vector<TcpRail>& ours,
   for (size_t i = 0; i < theirs.size(); ++i) {
     for (const SocketAddress& target : theirs[(first + i) % theirs.size()].addresses) {
       routes.push_back({target, std::nullopt});
+    }
+  }
+  return routes;
+}
+
+std::vector<TcpRoute> routes_around(const std::vector<TcpRail>& ours,
+                                    const std::vector<TcpRail>& theirs, size_t lost_rail) {
+  std::vector<TcpRoute> routes;
+  const size_t rails = std::max(ours.size(), theirs.size());
+  for (size_t i = 1; i <= rails; ++i) {
+    for (const TcpRoute& route :
+         routes_of_path(ours, theirs, static_cast<int>((lost_rail + i) % rails))) {
+      if (route.source) routes.push_back(route);
     }
   }
   return routes;

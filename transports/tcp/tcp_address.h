@@ -26,8 +26,8 @@ struct TcpAddress {
   static Result<TcpAddress> decode(BytesView wire);
 };
 
-// All interfaces that are wanted by name; else all real devices; else the best that is left. Port
-// 0.
+// All interfaces that are wanted by name; else all of the best kind there is (real devices, then
+// others), but for those of less than half the speed of the fastest. Port 0.
 Result<std::vector<TcpRail>> choose_rails(const std::vector<InterfaceScore>& scores,
                                           bool is_wanted_by_name);
 
@@ -40,5 +40,10 @@ struct TcpRoute {
 // networks where that does not work.
 std::vector<TcpRoute> routes_of_path(const std::vector<TcpRail>& ours,
                                      const std::vector<TcpRail>& theirs, int path);
+
+// For a path whose connection from our rail `lost_rail` broke: the other rails in turn, that one
+// last.
+std::vector<TcpRoute> routes_around(const std::vector<TcpRail>& ours,
+                                    const std::vector<TcpRail>& theirs, size_t lost_rail);
 
 }  // namespace unirack

@@ -14,7 +14,18 @@ namespace {
 constexpr size_t kOpsMax = 256;
 constexpr size_t kAsksMax = 32;  // gets that wait for the peer
 constexpr size_t kControlsMax = 16;
+constexpr uint64_t kAckFrames = 16;                  // received between acknowledgements
 constexpr uint64_t kBatchBytes = uint64_t{2} << 20;  // framed ahead of the socket
+
+// How the kernel's queues, and through them a fabric's service levels, tell the classes apart: 4 is
+// "interactive bulk", the highest that does not pass everybody else's traffic.
+constexpr int priority_of(TrafficClass traffic_class) {
+  switch (traffic_class) {
+    case TrafficClass::collective:
+      return 4;
+  }
+  return 0;
+}
 
 Error broke_rules(const char* what) {
   return make_error(Code::corrupted, std::string("the peer sent ") + what);
@@ -23,11 +34,16 @@ Error broke_rules(const char* what) {
 }  // namespace
 
 TcpEndpoint::TcpEndpoint(TcpTransport& transport, uint64_t id, Rank peer, int path,
+                         std::vector<TcpRail> peer_rails, TrafficClass traffic_class,
                          Token connect_token)
     : transport_(transport),
       id_(id),
       path_(path),
+      peer_rails_(std::move(peer_rails)),
+      traffic_class_(traffic_class),
+      is_resumable_(peer_rails_.size() > 1 && transport.rails().size() > 1),
       state_(transport.completions(), peer, connect_token),
+      outbox_(is_resumable_),
       puts_(kOpsMax),
       gets_(kOpsMax) {
   answers_.reserve(kAsksMax);
@@ -40,24 +56,42 @@ TcpEndpoint::~TcpEndpoint() {
 }
 
 void TcpEndpoint::attach(UniqueFd fd) {
-  disconnect();
+  if (state_.is_over()) return;
+  if (may_recover()) {
+    drop_connection();
+  } else {
+    disconnect();
+  }
   inbox_ = TcpInbox();
+  silent_since_.reset();
   fd_ = std::move(fd);
-  is_blocked_ = false;
+  // Without it the connection works all the same.
+  (void)set_priority(fd_.get(), priority_of(traffic_class_));
   if (Status status = transport_.watch(fd_.get(), id_); !status) {
     fail(std::move(status).error());
     return;
   }
-  queue_control(TcpHeader::Kind::open);
+  add_aside(TcpHeader::Kind::open);
   flush(kBatchBytes);
 }
 
-void TcpEndpoint::disconnect() {
+void TcpEndpoint::hang_up() {
   if (fd_) transport_.unwatch(fd_.get());
   fd_.reset();
+  is_blocked_ = false;
+}
+
+void TcpEndpoint::disconnect() {
+  hang_up();
+  recover_by_ = kNoDeadline;
   controls_.clear();
   outbox_.abandon(sent_);
-  for (const Token token : std::exchange(sent_, {})) state_.complete(token);
+  complete_sent();
+}
+
+void TcpEndpoint::complete_sent() {
+  for (const Token token : sent_) state_.complete(token);
+  sent_.clear();
 }
 
 void TcpEndpoint::fail(Error reason) {
@@ -69,7 +103,9 @@ void TcpEndpoint::fail(Error reason) {
 
 // Before it was ready the answering side waits for the peer to dial again.
 void TcpEndpoint::lose_connection(Error reason) {
-  if (state_.is_connecting() && transport_.is_answering(state_.peer())) {
+  if (may_recover() && reason.code != Code::corrupted) {
+    recover(std::move(reason));
+  } else if (state_.is_connecting() && transport_.is_answering(state_.peer())) {
     disconnect();
   } else {
     fail(std::move(reason));
@@ -103,8 +139,10 @@ size_t TcpEndpoint::get(std::span<const Copy> copies, Token token) {
 
 bool TcpEndpoint::has_work() const {
   if (!fd_ || is_blocked_) return false;
-  if (state_.is_over()) return !outbox_.is_empty() || !controls_.empty();
-  return !outbox_.is_empty() || !controls_.empty() || !puts_.empty() || !answers_.empty() ||
+  if (outbox_.can_send()) return true;
+  if (!outbox_.has_room() || outbox_.is_paused()) return false;
+  if (state_.is_over()) return !controls_.empty();
+  return !controls_.empty() || !puts_.empty() || !answers_.empty() ||
          (gets_asked_ < gets_.size() && gets_asked_ < kAsksMax);
 }
 
@@ -120,8 +158,7 @@ void TcpEndpoint::flush(uint64_t bytes_max) {
     if (before == 0) return;
     const auto sent = outbox_.send(fd_.get(), bytes_max, sent_);
     bytes_max -= std::min(bytes_max, before - outbox_.waiting_bytes());
-    for (const Token token : sent_) state_.complete(token);
-    sent_.clear();
+    complete_sent();
     if (is_ending_ && !outbox_.is_holding()) end_all();
     if (!sent) return lose_connection(sent.error());
     if (*sent == IoState::would_block) {
@@ -133,7 +170,9 @@ void TcpEndpoint::flush(uint64_t bytes_max) {
 
 void TcpEndpoint::fill() {
   bool has_framed = true;
-  while (has_framed && outbox_.waiting_bytes() < kBatchBytes && outbox_.has_room()) {
+  // What is copied should still be in the cache when the kernel takes it.
+  const uint64_t batch_bytes = is_resumable_ ? 4 * kTcpKeptSegmentBytes : kBatchBytes;
+  while (has_framed && outbox_.waiting_bytes() < batch_bytes && outbox_.has_room()) {
     if (!controls_.empty()) {
       outbox_.add(controls_.front(), nullptr, kNoToken);
       controls_.erase(controls_.begin());
@@ -147,10 +186,11 @@ void TcpEndpoint::fill() {
   }
 }
 
-void TcpEndpoint::queue_control(TcpHeader::Kind kind, Code code) {
+void TcpEndpoint::queue_control(TcpHeader::Kind kind, Code code, uint32_t tag) {
   TcpHeader header;
   header.kind = kind;
   header.code = code;
+  header.tag = tag;
   if (controls_.size() < kControlsMax) controls_.push_back(header);
 }
 
@@ -172,7 +212,7 @@ bool TcpEndpoint::frame_put() {
   header.kind = TcpHeader::Kind::put;
   header.region = (*entry)->region.id.packed();
   header.offset = op.copy.offset + op.done_bytes;
-  header.bytes = std::min(op.copy.bytes - op.done_bytes, kTcpSegmentBytes);
+  header.bytes = std::min(op.copy.bytes - op.done_bytes, outbox_.segment_bytes());
   const std::byte* const source = op.copy.local + op.done_bytes;
   op.done_bytes += header.bytes;
   const bool is_last = op.done_bytes == op.copy.bytes;
@@ -229,7 +269,7 @@ bool TcpEndpoint::frame_answer() {
     return true;
   }
   header.kind = TcpHeader::Kind::reply;
-  header.bytes = std::min(answer.bytes, kTcpSegmentBytes);
+  header.bytes = std::min(answer.bytes, outbox_.segment_bytes());
   outbox_.add(header, *source, kNoToken, answer.region);
   answer.offset += header.bytes;
   answer.bytes -= header.bytes;
@@ -246,6 +286,8 @@ void TcpEndpoint::on_readable(uint64_t bytes_max) {
     lose_connection(make_error(Code::peer_failed,
                                "rank " + std::to_string(state_.peer()) + " closed its connection",
                                state_.peer()));
+  } else if (unanswered_count_ >= kAckFrames && !outbox_.has_aside()) {
+    add_aside(TcpHeader::Kind::ack);
   }
 }
 
@@ -267,9 +309,14 @@ std::byte* TcpEndpoint::payload_target(const TcpHeader& header, uint64_t at) {
 }
 
 Status TcpEndpoint::on_frame(const TcpHeader& header, bool is_whole) {
+  count_received(header);
   switch (header.kind) {
     case TcpHeader::Kind::open:
-      if (state_.is_connecting()) state_.set_ready();
+      return on_open(header);
+    case TcpHeader::Kind::ack:
+      return on_ack(header);
+    case TcpHeader::Kind::lost:
+      transport_.on_peer_lost(state_.peer(), header.tag);
       return ok_status();
     case TcpHeader::Kind::put:
       on_put(header, is_whole);
@@ -397,12 +444,14 @@ bool TcpEndpoint::is_flushed() const {
 Status TcpEndpoint::close(Deadline deadline) {
   if (std::exchange(is_closed_, true)) return ok_status();
   is_closing_ = true;
-  const auto may_wait = [&] { return fd_ && state_.is_ready() && !expired(deadline); };
+  const auto may_wait = [&] {
+    return (fd_ || is_recovering()) && state_.is_ready() && !expired(deadline);
+  };
   while (may_wait() && !is_flushed()) transport_.wait_a_little();
   if (may_wait()) queue_control(TcpHeader::Kind::bye);
   while (may_wait() && !is_bye_confirmed_) transport_.wait_a_little();
   // Nothing of ours can land once the peer has confirmed, or has gone.
-  const bool is_complete = !fd_ || is_bye_confirmed_ || state_.is_over();
+  const bool is_complete = (!fd_ && !is_recovering()) || is_bye_confirmed_ || state_.is_over();
   const bool is_cut_off = fd_ && state_.is_ready() && !is_bye_confirmed_;
   if (fd_ && !is_cut_off) flush(kBatchBytes);
   state_.close();

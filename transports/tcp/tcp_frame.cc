@@ -48,7 +48,7 @@ Result<TcpHeader> TcpHeader::decode(BytesView wire) {
   header.signal_value = UNIRACK_TRY(fields.take<uint64_t>());
   header.tag = UNIRACK_TRY(fields.take<uint32_t>());
   const bool is_known = kind >= static_cast<uint8_t>(Kind::open) &&
-                        kind <= static_cast<uint8_t>(Kind::bye_ok) &&
+                        kind <= static_cast<uint8_t>(Kind::lost) &&
                         code <= static_cast<uint8_t>(Code::internal);
   header.kind = static_cast<Kind>(kind);
   header.code = static_cast<Code>(code);

@@ -16,7 +16,7 @@ namespace unirack {
 
 struct TcpHeader {
   enum class Kind : uint8_t {
-    open = 1,     // the sender has an endpoint here
+    open = 1,     // the sender has an endpoint here, and has dealt with `offset` numbered frames
     put = 2,      // payload for (region, offset), then a signal if signal_region is not 0
     ask = 3,      // please send `bytes` of (region, offset) under `tag`
     reply = 4,    // payload, the next of what was asked under `tag`
@@ -24,6 +24,8 @@ struct TcpHeader {
     refused = 6,  // an earlier put, with `code`
     bye = 7,      // the last frame of this direction, but for bye_ok
     bye_ok = 8,   // all before the bye has been dealt with
+    ack = 9,      // the sender has dealt with `offset` numbered frames
+    lost = 10,    // path `tag` of this pair gets no answer: dial it again
   };
 
   static constexpr size_t kWireBytes = 64;
@@ -40,6 +42,8 @@ struct TcpHeader {
   uint32_t tag = 0;
 
   bool has_payload() const { return kind == Kind::put || kind == Kind::reply; }
+  // What is sent again over another rail if the connection is lost before the peer has it.
+  bool is_numbered() const { return kind != Kind::open && kind != Kind::ack; }
   Wire encode() const;
   static Result<TcpHeader> decode(BytesView wire);
 };
@@ -47,5 +51,7 @@ struct TcpHeader {
 // A put or a reply is cut into frames of at most this many bytes, so that a large one does not keep
 // others waiting.
 inline constexpr uint64_t kTcpSegmentBytes = uint64_t{1} << 20;
+// The same where frames are kept until the peer has them.
+inline constexpr uint64_t kTcpKeptSegmentBytes = uint64_t{64} << 10;
 
 }  // namespace unirack

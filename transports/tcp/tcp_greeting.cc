@@ -8,10 +8,6 @@
 namespace unirack {
 namespace {
 
-// Of one attempt: long enough for a lost SYN or two.
-constexpr milliseconds kAttemptPatience{3500};
-// Every route is tried this often: a busy peer may shed us among strangers.
-constexpr size_t kRounds = 8;
 constexpr milliseconds kPauseMin{5};
 constexpr milliseconds kPauseMax{500};
 
@@ -38,13 +34,14 @@ Result<bool> pump(int fd, Machine& machine) {
 }  // namespace
 
 TcpDialer::TcpDialer(Poller& poller, uint64_t token, const JobCredentials& job, const Hello& hello,
-                     Rank peer, std::vector<TcpRoute> routes)
+                     Rank peer, std::vector<TcpRoute> routes, Patience patience)
     : poller_(poller),
       token_(token),
       job_(job),
       hello_(hello),
       peer_(peer),
-      routes_(std::move(routes)) {}
+      routes_(std::move(routes)),
+      patience_(patience) {}
 
 TcpDialer::~TcpDialer() { drop(); }
 
@@ -77,7 +74,7 @@ Status TcpDialer::start(TimePoint at) {
   const TcpRoute& route = routes_[attempt_ % routes_.size()];
   client_.reset();
   stage_ = Stage::connecting;
-  next_at_ = at + kAttemptPatience;
+  next_at_ = at + patience_.attempt;
   fd_ = UNIRACK_TRY(start_connect(route.target, route.source ? &*route.source : nullptr));
   return poller_.add(fd_.get(), Interest::write, token_);
 }
@@ -110,7 +107,7 @@ TcpDialer::State TcpDialer::retry(Error error, TimePoint at) {
   if (error_.culprit == kNoRank) error_.culprit = peer_;
   const bool is_final = error_.code == Code::unauthenticated ||
                         error_.code == Code::version_mismatch || error_.code == Code::mismatch;
-  if (is_final || ++attempt_ == kRounds * routes_.size()) return State::failed;
+  if (is_final || ++attempt_ == patience_.rounds * routes_.size()) return State::failed;
   stage_ = Stage::waiting;
   const auto doublings = std::min<size_t>(attempt_ / routes_.size(), 10);
   next_at_ = at + std::min<milliseconds>(kPauseMax, kPauseMin * (int64_t{1} << doublings));

@@ -17,9 +17,16 @@ namespace unirack {
 class TcpDialer {
  public:
   enum class State : uint8_t { trying, done, failed };
+  struct Patience {
+    milliseconds attempt{3500};  // long enough for a lost SYN or two
+    size_t rounds = 8;           // over all routes: a busy peer may shed us among strangers
+  };
 
   TcpDialer(Poller& poller, uint64_t token, const JobCredentials& job, const Hello& hello,
-            Rank peer, std::vector<TcpRoute> routes);
+            Rank peer, std::vector<TcpRoute> routes)
+      : TcpDialer(poller, token, job, hello, peer, std::move(routes), Patience()) {}
+  TcpDialer(Poller& poller, uint64_t token, const JobCredentials& job, const Hello& hello,
+            Rank peer, std::vector<TcpRoute> routes, Patience patience);
   ~TcpDialer();
   TcpDialer(const TcpDialer&) = delete;
   TcpDialer& operator=(const TcpDialer&) = delete;
@@ -29,6 +36,10 @@ class TcpDialer {
   const Error& error() const { return error_; }
   // Once done; no longer watched.
   UniqueFd take() { return std::move(fd_); }
+  // The address of ours that the attempt is bound to.
+  const std::optional<SocketAddress>& source() const {
+    return routes_[attempt_ % routes_.size()].source;
+  }
 
  private:
   enum class Stage : uint8_t { waiting, connecting, proving };
@@ -46,6 +57,7 @@ class TcpDialer {
   Hello hello_;
   Rank peer_;
   std::vector<TcpRoute> routes_;
+  Patience patience_;
   size_t attempt_ = 0;
   Stage stage_ = Stage::waiting;
   TimePoint next_at_{};  // waiting: the next attempt; else: the end of this one

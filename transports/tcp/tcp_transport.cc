@@ -22,9 +22,14 @@ constexpr uint64_t kFirstId = 1000;
 
 constexpr uint64_t kBytesPerPoll = uint64_t{1} << 20;  // of one endpoint and direction
 constexpr int kPathsMax = 64;
+// In a hello's path: for one that has lost its connection.
+constexpr int kResumes = 0x8000;
 constexpr size_t kCallersMax = 64;
 constexpr milliseconds kCallerPatience{2000};
 constexpr long kTimerNanoseconds = 10'000'000;
+constexpr milliseconds kCheckInterval{50};
+// A rail that is there answers soon.
+constexpr TcpDialer::Patience kRedialPatience{milliseconds(1000), 3};
 
 class TcpRegistration final : public Registration {
  public:
@@ -89,6 +94,15 @@ Reach TcpTransport::reach(BytesView peer_address) const {
   return peer && peer->instance == address_.instance ? Reach::message : Reach::none;
 }
 
+size_t TcpTransport::rail_of(const std::optional<SocketAddress>& source) const {
+  for (size_t i = 0; source && i < rails().size(); ++i) {
+    for (const SocketAddress& address : rails()[i].addresses) {
+      if (address.with_port(0) == source->with_port(0)) return i;
+    }
+  }
+  return 0;
+}
+
 Result<std::unique_ptr<Registration>> TcpTransport::register_memory(const Memory& memory,
                                                                     Access access) {
   const RegionId id = UNIRACK_TRY(regions_.add(memory.data, memory.bytes, access));
@@ -102,7 +116,7 @@ void TcpTransport::retire(RegionId region) {
 }
 
 Result<std::unique_ptr<Endpoint>> TcpTransport::connect(Rank peer, BytesView peer_address, int path,
-                                                        TrafficClass, Token token) {
+                                                        TrafficClass traffic_class, Token token) {
   if (peer == rank_ || peer < 0 || peer >= rank_count_) {
     return make_error(Code::invalid_argument, "no path leads to rank " + std::to_string(peer));
   }
@@ -116,22 +130,55 @@ Result<std::unique_ptr<Endpoint>> TcpTransport::connect(Rank peer, BytesView pee
   if (find(peer, path) != nullptr) {
     return make_error(Code::invalid_usage, "this path to the peer is connected already", peer);
   }
-  auto endpoint = std::make_unique<TcpEndpoint>(*this, next_id_++, peer, path, token);
+  auto endpoint = std::make_unique<TcpEndpoint>(*this, next_id_++, peer, path, address->rails,
+                                                traffic_class, token);
   if (rank_ < peer) {
-    Hello hello;
-    hello.role = Role::data;
-    hello.rank = rank_;
-    hello.rank_count = rank_count_;
-    hello.instance = address_.instance;
-    hello.path = static_cast<uint16_t>(path);
     dialers_[endpoint->id()] =
-        std::make_unique<TcpDialer>(poller_, endpoint->id(), job_, hello, peer,
+        std::make_unique<TcpDialer>(poller_, endpoint->id(), job_, hello_for(path, false), peer,
                                     routes_of_path(address_.rails, address->rails, path));
   } else if (auto waiting = unclaimed_.extract({peer, path})) {
     endpoint->attach(std::move(waiting.mapped()));
   }
   progress();
   return std::unique_ptr<Endpoint>(std::move(endpoint));
+}
+
+Hello TcpTransport::hello_for(int path, bool resumes) const {
+  Hello hello;
+  hello.role = Role::data;
+  hello.rank = rank_;
+  hello.rank_count = rank_count_;
+  hello.instance = address_.instance;
+  hello.path = static_cast<uint16_t>(path | (resumes ? kResumes : 0));
+  return hello;
+}
+
+void TcpTransport::redial(TcpEndpoint& endpoint) {
+  dialers_[endpoint.id()] = std::make_unique<TcpDialer>(
+      poller_, endpoint.id(), job_, hello_for(endpoint.path(), true), endpoint.peer(),
+      routes_around(address_.rails, endpoint.peer_rails(), endpoint.rail()), kRedialPatience);
+}
+
+void TcpTransport::ask_to_redial(Rank peer, int path) {
+  for (TcpEndpoint* const endpoint : endpoints_) {
+    if (endpoint->peer() == peer && endpoint->tell_lost(path)) return;
+  }
+}
+
+// Not at once: this may be about the very path whose frame says it.
+void TcpTransport::on_peer_lost(Rank peer, uint32_t path) {
+  if (path < kPathsMax) reported_lost_.emplace_back(peer, static_cast<int>(path));
+}
+
+void TcpTransport::check_rails(TimePoint at) {
+  for (const auto& [peer, path] : std::exchange(reported_lost_, {})) {
+    TcpEndpoint* const endpoint = find(peer, path);
+    if (endpoint == nullptr || is_answering(peer)) continue;
+    endpoint->recover(
+        make_error(Code::timeout, "the peer has lost tcp path " + std::to_string(path), peer));
+  }
+  for (TcpEndpoint* const endpoint : endpoints_) endpoint->check_rail(at);
+  next_check_ = at + kCheckInterval;
 }
 
 void TcpTransport::add(TcpEndpoint* endpoint) {
@@ -167,8 +214,9 @@ void TcpTransport::wait_a_little() {
 void TcpTransport::progress() {
   for (TcpEndpoint* const endpoint : endpoints_) endpoint->flush(kBytesPerPoll);
   handle_events();
-  if (!callers_.empty() || !dialers_.empty()) {
+  if (!callers_.empty() || !dialers_.empty() || rails().size() > 1) {
     const TimePoint at = now();
+    if (at >= next_check_ || !reported_lost_.empty()) check_rails(at);
     step_callers(at);
     step_dialers(at);
   }
@@ -238,15 +286,19 @@ void TcpTransport::step_callers(TimePoint at) {
 
 void TcpTransport::welcome(TcpCaller& caller) {
   const Hello& hello = caller.hello();
+  const int path = hello.path & ~kResumes;
   if (hello.role != Role::data || hello.instance != address_.instance ||
-      hello.rank_count != rank_count_ || hello.rank >= rank_ || hello.path >= kPathsMax) {
+      hello.rank_count != rank_count_ || hello.rank >= rank_ || path >= kPathsMax) {
     return;
   }
-  TcpEndpoint* const endpoint = find(hello.rank, hello.path);
-  if (endpoint != nullptr && endpoint->is_connecting()) {
+  TcpEndpoint* const endpoint = find(hello.rank, path);
+  if ((hello.path & kResumes) != 0) {
+    // One that was given up meanwhile is hung up on, which tells the peer.
+    if (endpoint != nullptr && endpoint->is_resumable()) endpoint->attach(caller.take());
+  } else if (endpoint != nullptr && endpoint->is_connecting()) {
     endpoint->attach(caller.take());
   } else {
-    unclaimed_[{hello.rank, hello.path}] = caller.take();
+    unclaimed_[{hello.rank, path}] = caller.take();
   }
 }
 
@@ -259,9 +311,10 @@ void TcpTransport::step_dialers(TimePoint at) {
     TcpEndpoint& endpoint = *endpoint_of_id_.at(current->first);
     const auto finished = dialers_.extract(current);
     if (state == TcpDialer::State::done) {
+      endpoint.set_rail(rail_of(finished.mapped()->source()));
       endpoint.attach(finished.mapped()->take());
     } else {
-      endpoint.fail(finished.mapped()->error());
+      endpoint.give_up(finished.mapped()->error());
     }
   }
 }

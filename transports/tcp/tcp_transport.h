@@ -31,6 +31,7 @@ class TcpTransport final : public Transport {
   std::string_view name() const override { return "tcp"; }
   std::vector<std::byte> address() const override { return address_.encode(); }
   Reach reach(BytesView peer_address) const override;
+  uint32_t rail_count() const override { return static_cast<uint32_t>(rails().size()); }
   Result<std::unique_ptr<Registration>> register_memory(const Memory& memory,
                                                         Access access) override;
   Result<std::unique_ptr<Endpoint>> connect(Rank peer, BytesView peer_address, int path,
@@ -43,6 +44,13 @@ class TcpTransport final : public Transport {
   RegionTable& regions() { return regions_; }
   ImportTable& imports(Rank peer) { return imports_[peer]; }
   bool is_answering(Rank peer) const { return peer < rank_; }
+  const std::vector<TcpRail>& rails() const { return address_.rails; }
+  // A new connection for a path that lost its own, over another rail.
+  void redial(TcpEndpoint& endpoint);
+  // The peer dials, and may not know yet.
+  void ask_to_redial(Rank peer, int path);
+  // The peer asks us.
+  void on_peer_lost(Rank peer, uint32_t path);
   void add(TcpEndpoint* endpoint);
   void remove(TcpEndpoint* endpoint);
   Status watch(int fd, uint64_t id) { return poller_.add(fd, Interest::read, id); }
@@ -65,6 +73,9 @@ class TcpTransport final : public Transport {
   void step_callers(TimePoint at);
   void welcome(TcpCaller& caller);
   void step_dialers(TimePoint at);
+  void check_rails(TimePoint at);
+  Hello hello_for(int path, bool resumes) const;
+  size_t rail_of(const std::optional<SocketAddress>& source) const;
   TcpEndpoint* find(Rank peer, int path) const;
 
   Rank rank_;
@@ -82,6 +93,8 @@ class TcpTransport final : public Transport {
   std::vector<std::unique_ptr<TcpCaller>> callers_;
   std::map<uint64_t, std::unique_ptr<TcpDialer>> dialers_;  // by the id of their endpoint
   std::map<PathKey, UniqueFd> unclaimed_;  // proven connections that nobody here asked for yet
+  std::vector<PathKey> reported_lost_;     // by peers, since the last check
+  TimePoint next_check_{};
   uint64_t next_id_;
 };
 
