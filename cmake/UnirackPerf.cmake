@@ -45,6 +45,11 @@ foreach(source ${UNIRACK_PERF_SOURCES})
   install(TARGETS ${name} COMPONENT perf)
 endforeach()
 
+# A rank in the racks lab; perf/racks/racks.py compiles those of other libraries itself.
+add_executable(racks_unirack_worker perf/racks/unirack_worker.cc)
+target_link_libraries(racks_unirack_worker PRIVATE unirack_options unirack)
+add_dependencies(perf_tests racks_unirack_worker)
+
 # The time of bounds, beside LEMON's maximum flow; not installed.
 find_library(LEMON_LIBRARY lemon)
 if(LEMON_LIBRARY)
@@ -69,6 +74,14 @@ if(UNIRACK_TESTS)
       unirack_add_perf_test(${name}_processes ${name} --np 2 ${sizes})
     endif()
   endforeach()
+  # A short lab: two rails, one of them lost on the way; skips where namespaces are not permitted.
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  if(NOT UNIRACK_SANITIZE)
+    add_test(NAME racks_lab COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/racks_lab_test.py
+      ${PROJECT_BINARY_DIR})
+    set_tests_properties(racks_lab PROPERTIES TIMEOUT 180 RUN_SERIAL ON SKIP_RETURN_CODE 77
+      LABELS perf)
+  endif()
   unirack_add_perf_test(unirack_topo_measure unirack-topo measure --np 3 --domains 2+1 --bytes 64K
     --iterations 20 --json)
 endif()
