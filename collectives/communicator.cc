@@ -83,21 +83,40 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   self->engine_ = UNIRACK_TRY(Engine::create(std::move(fabric), *self->control_, self->config_));
   self->serving_.store(self->engine_.get(), std::memory_order_release);
   // Nobody starts before every rank serves.
-  UNIRACK_TRY(self->agree_on_graph(deadline));
+  UNIRACK_TRY(self->agree_on_plans(deadline));
   return self;
 }
 
-// Plans will follow from the graph; all have made it of the same views.
-Status Communicator::agree_on_graph(Deadline deadline) {
+// What plans are priced by.
+Costs Communicator::costs() const { return assumed_host_costs(); }
+
+// All make the planner of the same views, costs and settings. The odd one out is named: it differs
+// from most, or where as many differ, from the lowest rank.
+Status Communicator::agree_on_plans(Deadline deadline) {
+  const Topology& topology = engine_->topology();
+  planner_ = UNIRACK_TRY(Planner::make(topology, costs(), make_policy(config_, topology)));
   std::vector<std::byte> mine;
-  Writer(mine).put(engine_->topology().graph().hash());
+  Writer writer(mine);
+  writer.put(topology.graph().hash());
+  writer.put(planner_->hash());
   const auto all = UNIRACK_TRY(control_->exchange(mine, deadline));
-  for (Rank peer = 0; peer < rank_count_; ++peer) {
-    if (all[static_cast<size_t>(peer)] == mine) continue;
-    return make_error(Code::mismatch,
-                      "rank " + std::to_string(peer) + " has made another graph of the pool", peer);
-  }
-  return ok_status();
+  const auto likeness = [&](const std::vector<std::byte>& one) {
+    return std::count(all.begin(), all.end(), one);
+  };
+  const auto usual = std::max_element(all.begin(), all.end(), [&](const auto& a, const auto& b) {
+    return likeness(a) < likeness(b);
+  });
+  const auto odd =
+      std::find_if(all.begin(), all.end(), [&](const auto& one) { return one != *usual; });
+  if (odd == all.end()) return ok_status();
+  const auto culprit = static_cast<Rank>(odd - all.begin());
+  const bool is_graph = !std::equal(odd->begin(), odd->begin() + sizeof(uint64_t), usual->begin());
+  return make_error(Code::mismatch,
+                    "rank " + std::to_string(culprit) +
+                        (is_graph ? " has made another graph of the pool than the others"
+                                  : " plans otherwise than the others: expected equal UNIRACK_* "
+                                    "settings and costs on all ranks"),
+                    culprit);
 }
 
 Communicator::~Communicator() {
@@ -109,24 +128,17 @@ Communicator::~Communicator() {
 
 Result<std::shared_ptr<const Schedule>> Communicator::plan(const Request& request) {
   const PlanKey key(pack_request(request), request.count);
-  auto at = plans_.find(key);
-  if (at == plans_.end()) {
-    if (plans_.size() >= kPlansMax) {
-      plans_.clear();
-      last_choice_ = nullptr;
-    }
-    const Topology& topology = engine_->topology();
-    Choice choice = UNIRACK_TRY(choose(topology, request, make_policy(config_, topology)));
-    at = plans_.emplace(key, std::move(choice)).first;
-    last_choice_ = &at->second;
-    // What was asked for is shown whatever the log level; one rank speaks for all.
-    if (config_.explain && rank_ == 0) {
-      Logger(LogLevel::info, rank_)
-          .info(Subsystem::plan, "{}: {}", describe_request(key.first, key.second), explain());
-    }
+  last_request_ = request;
+  if (const auto known = plans_.find(key); known != plans_.end()) return known->second;
+  if (plans_.size() >= kPlansMax) plans_.clear();
+  auto schedule = UNIRACK_TRY(planner_->plan(request));
+  plans_.emplace(key, schedule);
+  // What was asked for is shown whatever the log level; one rank speaks for all.
+  if (config_.explain && rank_ == 0) {
+    Logger(LogLevel::info, rank_)
+        .info(Subsystem::plan, "{}: {}", describe_request(key.first, key.second), explain());
   }
-  last_choice_ = &at->second;
-  return at->second.schedule;
+  return schedule;
 }
 
 Result<uint64_t> Communicator::start(Call call) {
@@ -245,8 +257,10 @@ std::optional<Error> Communicator::failure() const {
 
 std::string Communicator::describe() const { return engine_->fabric().describe(); }
 
-std::string Communicator::explain() const {
-  if (last_choice_ == nullptr) return "no operation yet\n";
+std::string Communicator::explain() {
+  if (!last_request_) return "no operation yet\n";
+  const Result<Choice> choice = planner_->choose(*last_request_);
+  if (!choice) return choice.error().detail;
   std::string transports;
   for (const Fabric::Open& open : engine_->fabric().transports) {
     if (open.transport == nullptr) continue;
@@ -257,7 +271,7 @@ std::string Communicator::explain() const {
     });
     if (used) transports += (transports.empty() ? "" : ",") + std::string(open.transport->name());
   }
-  return "transport=" + (transports.empty() ? "none" : transports) + " " + last_choice_->explain;
+  return "transport=" + (transports.empty() ? "none" : transports) + " " + choice->explain;
 }
 
 }  // namespace unirack

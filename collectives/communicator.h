@@ -80,13 +80,15 @@ class Communicator {
   // The verdict that stands, if any.
   std::optional<Error> failure() const;
 
-  std::string explain() const;
+  // The plan of the last operation, and what every other would have taken.
+  std::string explain();
   std::string describe() const;
 
  private:
   Communicator(Rank rank, int rank_count, Config config);
 
-  Status agree_on_graph(Deadline deadline);
+  Costs costs() const;
+  Status agree_on_plans(Deadline deadline);
   Status check(const Call& call) const;
   Status check_overlap(const Call& call) const;
   Status copy_to_self(std::vector<Call>& calls);
@@ -102,8 +104,9 @@ class Communicator {
   std::atomic<Engine*> serving_ = nullptr;  // set while callbacks may use the engine
 
   using PlanKey = std::pair<uint64_t, uint64_t>;  // packed request, count
-  std::map<PlanKey, Choice> plans_;
-  const Choice* last_choice_ = nullptr;
+  std::optional<Planner> planner_;
+  std::map<PlanKey, std::shared_ptr<const Schedule>> plans_;
+  std::optional<Request> last_request_;
   std::map<int, std::pair<DataType, uint64_t>> scalars_;
   int next_scalar_ = 0;
 };

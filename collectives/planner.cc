@@ -1,110 +1,32 @@
 #include "collectives/planner.h"
 
 #include <algorithm>
-#include <span>
+#include <cstdio>
 #include <string_view>
 
-#include "collectives/algorithms/algorithms.h"
+#include "collectives/plan/plan_family.h"
+#include "lib/base/hash.h"
 
 namespace unirack {
 
 namespace {
 
-constexpr uint64_t kKiB = 1024;
-// Large enough to amortise a signal, small enough that two tiles overlap in a shared cache.
-constexpr uint64_t kTileBytes = 512 * kKiB;
-constexpr uint64_t kTileBytesMin = kKiB;
-// Below this, more lanes only add signals.
-constexpr uint64_t kStripeBytes = 256 * kKiB;
-// With more ranks than this, messages to everyone cost more than extra rounds.
-constexpr int kDirectRanksMax = 16;
+// Changes whenever equal inputs may give other plans than before.
+constexpr uint64_t kPlannerVersion = 1;
 
-// How the pool hangs together, as far as choices depend on it.
-enum class Shape { one_domain, racks, flat };  // flat: no two ranks share memory
-
-Shape shape_of(const Topology& topology) {
-  const auto& domains = topology.domains();
-  if (domains.size() == 1) return Shape::one_domain;
-  const bool flat = static_cast<int>(domains.size()) == topology.rank_count();
-  return flat ? Shape::flat : Shape::racks;
+bool has_ranks(const Graph& graph) {
+  return std::any_of(graph.nodes().begin(), graph.nodes().end(),
+                     [](const Node& node) { return node.kind == NodeKind::rank; });
 }
 
-using Names = std::vector<std::string_view>;
-
-Names prefer_all_reduce(Shape shape, int ranks, uint64_t bytes) {
-  if (bytes <= 4 * kKiB) {
-    return ranks <= kDirectRanksMax ? Names{"one_shot", "recursive_doubling"}
-                                    : Names{"recursive_doubling", "one_shot"};
+uint64_t hash_of(const Topology& topology, const Network& network, const Policy& policy) {
+  Hash64 hash;
+  hash.add(kPlannerVersion).add(topology.hash()).add(topology.graph().hash());
+  hash.add(network.costs().hash()).add(policy.hash());
+  for (const Resource& resource : network.resources()) {
+    hash.add(std::string_view(resource.name)).add(resource.bandwidth);
   }
-  if (shape == Shape::one_domain) return {"two_shot_pull", "two_shot"};
-  if (shape == Shape::racks) return {"two_level", "two_shot"};
-  if (bytes <= 16 * kKiB) return {"recursive_doubling", "two_shot"};
-  return {"two_shot", "halving_doubling"};
-}
-
-Names prefer_broadcast(Shape shape, int ranks, uint64_t bytes) {
-  if (shape == Shape::racks) return {"two_level", "binomial"};
-  if (bytes <= 16 * kKiB) return ranks <= 4 ? Names{"direct"} : Names{"binomial"};
-  return {"scatter_all_gather"};
-}
-
-// Best first; whatever fits stands behind them.
-Names prefer(const Request& request, Shape shape, int ranks) {
-  const uint64_t bytes = request.count * size_of(request.type);
-  const bool racks = shape == Shape::racks && bytes > 4 * kKiB;
-  const bool many_small = ranks > kDirectRanksMax && bytes <= 4 * kKiB;
-  switch (request.collective) {
-    case Collective::all_reduce:
-      return prefer_all_reduce(shape, ranks, bytes);
-    case Collective::reduce:
-      if (racks) return {"two_level", "direct"};
-      return bytes <= 64 * kKiB ? Names{"direct_pull", "direct"} : Names{"direct_pull", "two_shot"};
-    case Collective::reduce_scatter:
-      if (racks) return {"two_level", "direct"};
-      return many_small ? Names{"halving"} : Names{"direct_pull", "direct"};
-    case Collective::all_gather:
-      if (racks) return {"two_level", "direct"};
-      return many_small ? Names{"bruck"} : Names{"direct"};
-    case Collective::broadcast:
-      return prefer_broadcast(shape, ranks, bytes);
-    case Collective::all_to_all:
-      if (many_small) return {"bruck", "pairwise"};
-      return {"pairwise", "pairwise_staged"};
-    default:
-      return many_small ? Names{"binomial"} : Names{};
-  }
-}
-
-std::vector<const Algorithm*> candidates(const Request& request, const Names& preferred) {
-  std::vector<const Algorithm*> ordered;
-  for (const std::string_view name : preferred) {
-    if (const Algorithm* found = find_algorithm(request.collective, name)) ordered.push_back(found);
-  }
-  for (const Algorithm& each : algorithms()) {
-    const bool is_listed = std::find(ordered.begin(), ordered.end(), &each) != ordered.end();
-    if (each.collective == request.collective && !is_listed) ordered.push_back(&each);
-  }
-  return ordered;
-}
-
-// Cuts the schedule into tiles whose scratch fits; the reason if none do.
-std::string cut(Schedule& schedule, const Request& request, const Policy& policy) {
-  // Counts of an all_to_all_v are known only at run time: one tile, no scratch.
-  if (request.collective == Collective::all_to_all_v) return "";
-  const uint64_t block_bytes = request.count * size_of(request.type);
-  uint64_t tile_bytes = policy.tile_bytes > 0 ? policy.tile_bytes : kTileBytes;
-  const uint32_t values = schedule.program_view(0).values_per_tile;
-  const uint64_t tiles_max = ((uint64_t{1} << kCounterBits) - 1) / values;
-  tile_bytes = std::max(tile_bytes, block_bytes / tiles_max + 1);
-  while (true) {
-    schedule = schedule.with_tiles(tile_bytes);
-    if (schedule.scratch_bytes(request.count, request.type) <= policy.scratch_bytes) return "";
-    if (tile_bytes / 2 < kTileBytesMin || block_bytes / (tile_bytes / 2) + 1 > tiles_max) {
-      return "needs " + std::to_string(schedule.scratch_bytes(request.count, request.type)) +
-             " bytes of scratch, " + std::to_string(policy.scratch_bytes) + " are there";
-    }
-    tile_bytes /= 2;
-  }
+  return hash.value();
 }
 
 std::string headline(const Schedule& schedule, const Request& request) {
@@ -116,67 +38,152 @@ std::string headline(const Schedule& schedule, const Request& request) {
          " steps=" + std::to_string(schedule.step_count()) + "\n";
 }
 
-// Why the candidate cannot or must not serve; empty: it may.
-std::string objection(const Algorithm& algorithm, const Topology& topology, const Request& request,
-                      const Policy& policy, bool is_forced) {
-  std::string unfit = algorithm.unfit(topology, request);
-  if (!unfit.empty()) return unfit;
-  const bool shows = algorithm.reassociates && topology.rank_count() > 2 &&
-                     is_order_visible(request.type, request.op);
-  if (shows && !policy.reassociate) {
-    return is_forced ? "it changes the bits of float sums: allow that with UNIRACK_REASSOCIATE=1"
-                     : "changes the bits of float sums";
-  }
-  return "";
+std::string microseconds(uint64_t ps) {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%llu.%03llu us",
+                static_cast<unsigned long long>(ps / 1'000'000),
+                static_cast<unsigned long long>(ps / 1'000 % 1'000));
+  return text;
 }
 
-const std::string* forced_name(const Request& request, const Policy& policy) {
-  for (const auto& [collective, algorithm] : policy.forced) {
-    if (collective == collective_name(request.collective)) return &algorithm;
+std::string line_of(const PricedPlan& plan) {
+  std::string line = "  " + plan.algorithm + " (" + plan.cost + ")";
+  if (plan.lanes > 1) line += " lanes=" + std::to_string(plan.lanes);
+  if (plan.is_priced) {
+    if (plan.tile_bytes > 0) line += " tile=" + std::to_string(plan.tile_bytes);
+    line += " " + microseconds(plan.time_ps);
+    if (!plan.limit.empty()) {
+      line += ", " + plan.limit + " busy " + std::to_string(plan.limit_percent) + "%";
+    }
+  } else if (plan.at_least_ps > 0) {
+    line += " at least " + microseconds(plan.at_least_ps);
   }
-  return nullptr;
+  return line + ": " + plan.reason + "\n";
+}
+
+// By what their ranks may want to read first.
+bool stands_before(const PricedPlan& a, const PricedPlan& b) {
+  if (a.is_priced != b.is_priced) return a.is_priced;
+  if (a.is_chosen != b.is_chosen) return a.is_chosen;
+  return a.time_ps < b.time_ps;
+}
+
+// Says of those who were priced and lost by how much.
+void give_reasons(std::vector<PricedPlan>& plans) {
+  std::stable_sort(plans.begin(), plans.end(), stands_before);
+  if (plans.empty() || !plans.front().is_chosen) return;
+  const uint64_t chosen_ps = plans.front().time_ps;
+  for (PricedPlan& plan : plans) {
+    if (!plan.is_priced || !plan.reason.empty() || chosen_ps == 0) continue;
+    const bool is_slower = plan.time_ps >= chosen_ps;
+    const uint64_t by = is_slower ? plan.time_ps - chosen_ps : chosen_ps - plan.time_ps;
+    const auto tenths =
+        static_cast<uint64_t>(static_cast<unsigned __int128>(by) * 1000 / chosen_ps);
+    plan.reason = std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "% " +
+                  (is_slower ? "slower" : "faster: too little to change the plan");
+  }
 }
 
 }  // namespace
 
-Result<Choice> choose(const Topology& topology, const Request& request, const Policy& policy) {
-  const uint64_t bytes = request.count * size_of(request.type);
-  const Shape shape = shape_of(topology);
-  const int lanes = shape != Shape::one_domain && bytes >= kStripeBytes ? policy.lanes : 1;
-  auto ordered = candidates(request, prefer(request, shape, topology.rank_count()));
-  const std::string* forced = forced_name(request, policy);
-  if (forced != nullptr) {
-    const Algorithm* found = find_algorithm(request.collective, *forced);
-    if (found == nullptr) {
-      return make_error(Code::invalid_argument,
-                        "UNIRACK_ALGORITHM: no algorithm \"" + *forced + "\" for " +
-                            std::string(collective_name(request.collective)));
-    }
-    ordered = {found};
+uint64_t Policy::hash() const {
+  Hash64 hash;
+  hash.add(uint64_t{reassociate}).add(forced.size());
+  for (const auto& [collective, algorithm] : forced) {
+    hash.add(std::string_view(collective)).add(std::string_view(algorithm));
   }
+  hash.add(scratch_bytes).add(tile_bytes).add(static_cast<uint64_t>(lanes));
+  hash.add(uint64_t{keep_percent}).add(steps_max);
+  return hash.value();
+}
+
+Result<Network> network_of(const Topology& topology, const Costs& costs) {
+  const Graph& graph = topology.graph();
+  const bool is_of_ranks = static_cast<int>(graph.members().size()) == topology.rank_count();
+  if (is_of_ranks && !has_ranks(graph)) return Network::of_graph(graph, costs);
+  return Network::of_topology(topology, costs);
+}
+
+// What families refer to; its place in memory does not change.
+struct PlannerState {
+  PlannerState(const Topology& its_topology, Network its_network, Policy its_policy)
+      : topology(its_topology),
+        network(std::move(its_network)),
+        policy(std::move(its_policy)),
+        least(LeastCost::of(topology, network, policy.lanes)),
+        hash(hash_of(topology, network, policy)) {}
+
+  Result<PlanFamily*> find_family(const Request& request) {
+    for (const auto& family : families) {
+      if (family->serves(request)) return family.get();
+    }
+    families.push_back(UNIRACK_TRY(PlanFamily::make(topology, network, policy, least, request)));
+    return families.back().get();
+  }
+
+  const Topology& topology;
+  const Network network;
+  const Policy policy;
+  const LeastCost least;
+  const uint64_t hash;
+  std::vector<std::unique_ptr<PlanFamily>> families;
+};
+
+Planner::Planner(std::unique_ptr<PlannerState> state) : state_(std::move(state)) {}
+Planner::Planner(Planner&&) noexcept = default;
+Planner& Planner::operator=(Planner&&) noexcept = default;
+Planner::~Planner() = default;
+
+Result<Planner> Planner::make(const Topology& topology, const Costs& costs, const Policy& policy) {
+  return make(topology, UNIRACK_TRY(network_of(topology, costs)), policy);
+}
+
+Result<Planner> Planner::make(const Topology& topology, Network network, const Policy& policy) {
+  if (network.rank_count() != topology.rank_count()) {
+    return make_error(Code::invalid_argument,
+                      "the topology has " + std::to_string(topology.rank_count()) +
+                          " ranks, its network " + std::to_string(network.rank_count()));
+  }
+  return Planner(std::make_unique<PlannerState>(topology, std::move(network), policy));
+}
+
+uint64_t Planner::hash() const { return state_->hash; }
+const Network& Planner::network() const { return state_->network; }
+
+Result<std::shared_ptr<const Schedule>> Planner::plan(const Request& request) {
+  PlanFamily* const family = UNIRACK_TRY(state_->find_family(request));
+  const PlanId id = UNIRACK_TRY(family->find(request.count));
+  auto schedule = UNIRACK_TRY(family->schedule(id));
+  family->trim();
+  return schedule;
+}
+
+Result<Choice> Planner::choose(const Request& request) {
+  PlanFamily* const family = UNIRACK_TRY(state_->find_family(request));
+  const PlanId id = UNIRACK_TRY(family->find(request.count));
   Choice choice;
-  std::string lines;
-  for (const Algorithm* algorithm : ordered) {
-    std::string reason = objection(*algorithm, topology, request, policy, forced != nullptr);
-    if (reason.empty() && choice.schedule != nullptr) reason = "stands behind it at this size";
-    if (reason.empty()) {
-      Result<Schedule> schedule = algorithm->generate(topology, request, lanes);
-      reason = schedule ? cut(*schedule, request, policy) : schedule.error().detail;
-      if (reason.empty()) {
-        choice.schedule = std::make_shared<const Schedule>(std::move(schedule).value());
-        reason = forced != nullptr ? "chosen: forced" : "chosen";
-      }
-    }
-    lines += "  " + std::string(algorithm->name) + " (" + std::string(algorithm->cost) +
-             "): " + reason + "\n";
-  }
-  if (choice.schedule == nullptr) {
-    return make_error(
-        forced != nullptr ? Code::invalid_argument : Code::resource_exhausted,
-        "no plan for " + std::string(collective_name(request.collective)) + ":\n" + lines);
-  }
-  choice.explain = headline(*choice.schedule, request) + lines;
+  choice.schedule = UNIRACK_TRY(family->schedule(id));
+  choice.candidates = UNIRACK_TRY(family->price_all(request.count));
+  family->trim();
+  give_reasons(choice.candidates);
+  choice.explain = headline(*choice.schedule, request);
+  for (const PricedPlan& plan : choice.candidates) choice.explain += line_of(plan);
   return choice;
+}
+
+Result<std::vector<PlanRange>> Planner::envelope(const Request& request, uint64_t bytes_min,
+                                                 uint64_t bytes_max) {
+  PlanFamily* const family = UNIRACK_TRY(state_->find_family(request));
+  const uint64_t element = size_of(request.type);
+  auto ranges = UNIRACK_TRY(family->ranges(bytes_min / element, bytes_max / element));
+  family->trim();
+  return ranges;
+}
+
+Result<Choice> choose(const Topology& topology, const Request& request, const Policy& policy,
+                      const Costs& costs) {
+  Planner planner = UNIRACK_TRY(Planner::make(topology, costs, policy));
+  return planner.choose(request);
 }
 
 }  // namespace unirack

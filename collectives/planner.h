@@ -1,6 +1,9 @@
-// Chooses the schedule for a request: a pure function of (topology, request, policy), so all ranks
-// choose alike. Ranks candidates by a table of sizes and domain shapes; a simulator that prices
-// them can take the table's place without touching anyone else.
+// Chooses the schedule for a request: every algorithm that fits is simulated on the pool's network,
+// and the cheapest runs. Nothing but (topology, network, costs, policy, request) decides, in whole
+// numbers, so all ranks choose alike and agree on hash() when they join.
+//
+// A planner remembers what it priced; it borrows the topology (and the graph its network stands on)
+// and is used by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -10,28 +13,95 @@
 #include <vector>
 
 #include "collectives/schedule.h"
+#include "collectives/simulate/network.h"
 #include "lib/topology/topology.h"
 
 namespace unirack {
 
-// Must be equal on all ranks; a difference shows as a mismatch of plans at the first meeting.
+// Must be equal on all ranks.
 struct Policy {
   bool reassociate = false;  // plans that change the bits of float sums are allowed
   std::vector<std::pair<std::string, std::string>> forced;  // (collective, algorithm)
   uint64_t scratch_bytes = uint64_t{2} << 20;               // of one operation in progress
   uint64_t tile_bytes = 0;                                  // 0: chosen
-  int lanes = 1;                                            // for large messages between domains
+  int lanes = 1;                                            // the most that a plan may have
+  // A plan keeps its place in the next larger sizes while it is at most so much slower than the
+  // best there, so that plans do not flip back and forth.
+  uint32_t keep_percent = 2;
+  // Of all plans that are written out for one size together; more are not considered, so that a
+  // large pool is planned in time. The likeliest are written first.
+  uint64_t steps_max = 2'000'000;
+
+  uint64_t hash() const;
+};
+
+// A candidate at one size. Time 0: it was not priced.
+struct PricedPlan {
+  std::string algorithm;
+  std::string cost;  // as the table of algorithms has it
+  int lanes = 1;
+  uint64_t tile_bytes = 0;     // the best it has
+  uint64_t time_ps = 0;        // simulated
+  uint64_t at_least_ps = 0;    // what it takes at the very least; 0: not known
+  std::string limit;           // the resource that is busy longest
+  uint32_t limit_percent = 0;  // of the time
+  bool is_priced = false;
+  bool is_chosen = false;
+  std::string reason;  // "chosen", or why it lost
 };
 
 struct Choice {
   std::shared_ptr<const Schedule> schedule;
+  std::vector<PricedPlan> candidates;  // the fastest first; behind them, what was not priced
   // First line: algorithm=<name> tiles=<n> chunks=<n> lanes=<n> steps=<n>; then a line for every
-  // candidate: why it was chosen or lost.
+  // candidate: its price, and why it was chosen or lost.
   std::string explain;
 };
 
-// Fails only for a forced algorithm that does not exist or does not fit, and for scratch too small
-// for any.
-Result<Choice> choose(const Topology& topology, const Request& request, const Policy& policy);
+// From `bytes_begin` to below `bytes_end` of a block one plan runs.
+struct PlanRange {
+  uint64_t bytes_begin = 0;
+  uint64_t bytes_end = 0;
+  std::string algorithm;
+  int lanes = 1;
+  uint64_t tile_bytes = 0;
+  uint64_t time_ps = 0;  // at bytes_begin
+};
+
+// Of host ranks their transports say enough; a graph whose members are the ranks says more.
+Result<Network> network_of(const Topology& topology, const Costs& costs);
+
+struct PlannerState;
+
+class Planner {
+ public:
+  static Result<Planner> make(const Topology& topology, const Costs& costs, const Policy& policy);
+  static Result<Planner> make(const Topology& topology, Network network, const Policy& policy);
+  Planner(Planner&&) noexcept;
+  Planner& operator=(Planner&&) noexcept;
+  ~Planner();
+
+  // Equal where all plans are.
+  uint64_t hash() const;
+  const Network& network() const;
+
+  // Fails only for a forced algorithm that does not exist or does not fit, and for scratch too
+  // small for any.
+  Result<std::shared_ptr<const Schedule>> plan(const Request& request);
+  // The same plan, with every candidate priced at this very size.
+  Result<Choice> choose(const Request& request);
+  // What runs from one size of a block to another. The count of the request says nothing.
+  Result<std::vector<PlanRange>> envelope(const Request& request, uint64_t bytes_min,
+                                          uint64_t bytes_max);
+
+ private:
+  explicit Planner(std::unique_ptr<PlannerState> state);
+
+  std::unique_ptr<PlannerState> state_;
+};
+
+// For one request: makes a planner and forgets it.
+Result<Choice> choose(const Topology& topology, const Request& request, const Policy& policy,
+                      const Costs& costs = assumed_costs());
 
 }  // namespace unirack

@@ -37,6 +37,14 @@ Costs assumed_costs() {
   return costs;
 }
 
+// One core, out of its cache.
+Costs assumed_host_costs() {
+  Costs costs = assumed_costs();
+  costs.copy_bandwidth = 10 * kGigabyte;
+  costs.reduce_bandwidth.fill(8 * kGigabyte);
+  return costs;
+}
+
 uint64_t Costs::hash() const {
   Hash64 hash;
   for (const LinkCosts& link : links) {

@@ -42,6 +42,9 @@ struct Costs {
 // NCCL's constants for NVLink, PCIe and NICs, and ours for host memory; sources in costs.cc.
 Costs assumed_costs();
 
+// The same where ranks are processes whose cores copy and add.
+Costs assumed_host_costs();
+
 // Picoseconds that `bytes` take at `bandwidth` bytes/s, rounded up; none at bandwidth 0.
 uint64_t transfer_ps(uint64_t bytes, uint64_t bandwidth);
 

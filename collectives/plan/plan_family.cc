@@ -1,0 +1,332 @@
+#include "collectives/plan/plan_family.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace unirack {
+
+namespace {
+
+// Large enough that signals cost nothing beside it, small enough to stay in a shared cache.
+constexpr uint64_t kTileBytesMax = uint64_t{4} << 20;
+constexpr uint64_t kTileBytesMin = 1024;
+// Blocks are not cut smaller than this for the sake of a pipeline.
+constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
+// More tiles than these are not simulated: what one more takes is known by then.
+constexpr uint64_t kTilesFew = 6;
+constexpr uint64_t kTilesSome = 12;
+constexpr uint64_t kTilesMany = 16;
+
+// Whether what takes so long at least gains less than 1% on what takes `time_ps`.
+bool is_close(uint64_t at_least_ps, uint64_t time_ps) {
+  return at_least_ps >= time_ps - time_ps / 100;
+}
+
+uint64_t steps_of(const Schedule& schedule) {
+  uint64_t steps = 0;
+  for (Rank rank = 0; rank < schedule.header().rank_count; ++rank) {
+    for (const Lane& lane : schedule.program_view(rank).lanes) steps += lane.steps.size();
+  }
+  return steps;
+}
+
+// Why the candidate cannot or must not serve; empty: it may.
+std::string object_to(const Algorithm& algorithm, const Topology& topology, const Request& request,
+                      const Policy& policy, bool is_forced) {
+  std::string unfit = algorithm.unfit(topology, request);
+  if (!unfit.empty()) return unfit;
+  const bool shows = algorithm.reassociates && topology.rank_count() > 2 &&
+                     is_order_visible(request.type, request.op);
+  if (shows && !policy.reassociate) {
+    return is_forced ? "it changes the bits of float sums: allow that with UNIRACK_REASSOCIATE=1"
+                     : "changes the bits of float sums";
+  }
+  return "";
+}
+
+const std::string* forced_name(const Request& request, const Policy& policy) {
+  for (const auto& [collective, algorithm] : policy.forced) {
+    if (collective == collective_name(request.collective)) return &algorithm;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+PlanFamily::PlanFamily(const Topology& topology, const Network& network, const Policy& policy,
+                       const LeastCost& least, const Request& request)
+    : topology_(topology), network_(network), policy_(policy), least_(least), request_(request) {}
+
+Result<std::unique_ptr<PlanFamily>> PlanFamily::make(const Topology& topology,
+                                                     const Network& network, const Policy& policy,
+                                                     const LeastCost& least,
+                                                     const Request& request) {
+  std::unique_ptr<PlanFamily> family(new PlanFamily(topology, network, policy, least, request));
+  UNIRACK_TRY(family->list_candidates());
+  return family;
+}
+
+bool PlanFamily::serves(const Request& request) const {
+  return request.collective == request_.collective && request.root == request_.root &&
+         request.type == request_.type && request.op == request_.op &&
+         request.symmetric == request_.symmetric && request.in_place == request_.in_place;
+}
+
+Status PlanFamily::list_candidates() {
+  const std::string* forced = forced_name(request_, policy_);
+  is_forced_ = forced != nullptr;
+  if (is_forced_ && find_algorithm(request_.collective, *forced) == nullptr) {
+    return make_error(Code::invalid_argument,
+                      "UNIRACK_ALGORITHM: no algorithm \"" + *forced + "\" for " +
+                          std::string(collective_name(request_.collective)));
+  }
+  for (const Algorithm& algorithm : algorithms()) {
+    if (algorithm.collective != request_.collective) continue;
+    if (is_forced_ && algorithm.name != *forced) continue;
+    Candidate candidate;
+    candidate.algorithm = &algorithm;
+    candidate.objection = object_to(algorithm, topology_, request_, policy_, is_forced_);
+    candidate.effort = least_.effort(request_.collective, algorithm.name);
+    const bool may_serve = candidate.objection.empty();
+    candidates_.push_back(std::move(candidate));
+    for (int lanes = 2; may_serve && lanes <= policy_.lanes; lanes *= 2) {
+      Candidate more;
+      more.algorithm = &algorithm;
+      more.lanes = lanes;
+      more.effort = candidates_.back().effort;
+      candidates_.push_back(std::move(more));
+    }
+  }
+  return ok_status();
+}
+
+// False: it has an objection now.
+bool PlanFamily::write(Candidate& candidate) {
+  if (candidate.schedule != nullptr) return true;
+  if (!candidate.objection.empty()) return false;
+  Result<Schedule> made = candidate.algorithm->generate(topology_, request_, candidate.lanes);
+  if (!made) {
+    candidate.objection = made.error().detail;
+    return false;
+  }
+  candidate.steps = steps_of(*made);
+  const auto lanes = static_cast<int>(made->program_view(0).lanes.size());
+  if (candidate.lanes > 1 && lanes < candidate.lanes) {
+    candidate.objection = "has no more than " + std::to_string(lanes) + " lanes";
+    return false;
+  }
+  candidate.values = std::max(1u, made->program_view(0).values_per_tile);
+  candidate.schedule = std::make_unique<const Schedule>(std::move(made).value());
+  measure_scratch(candidate);
+  if (!candidate.objection.empty()) {
+    candidate.schedule.reset();
+    return false;
+  }
+  Result<Simulator> simulator = Simulator::make(*candidate.schedule, network_);
+  if (simulator) {
+    candidate.simulator = std::make_unique<Simulator>(std::move(simulator).value());
+  } else {
+    candidate.failure = simulator.error().detail;
+  }
+  return true;
+}
+
+void PlanFamily::measure_scratch(Candidate& candidate) const {
+  // Counts of an all_to_all_v are known only at run time: one tile, no scratch.
+  if (request_.collective == Collective::all_to_all_v) return;
+  const auto scratch_of = [&](uint64_t tile_bytes) {
+    return candidate.schedule->scratch_bytes(tile_bytes / size_of(request_.type), request_.type);
+  };
+  uint64_t tile_bytes = kTileBytesMax;
+  while (tile_bytes > kTileBytesMin && scratch_of(tile_bytes) > policy_.scratch_bytes) {
+    tile_bytes /= 2;
+  }
+  candidate.tile_max = tile_bytes;
+  if (scratch_of(tile_bytes) <= policy_.scratch_bytes) return;
+  candidate.objection = "needs " + std::to_string(scratch_of(tile_bytes)) + " bytes of scratch, " +
+                        std::to_string(policy_.scratch_bytes) + " are there";
+}
+
+uint64_t PlanFamily::tiles_max(const Candidate& candidate) {
+  return ((uint64_t{1} << kCounterBits) - 1) / candidate.values;
+}
+
+uint64_t PlanFamily::tile_count(PlanId id, uint64_t count) const {
+  const uint64_t bytes = bytes_of(count);
+  return id.tile_bytes == 0 || bytes == 0 ? 1 : (bytes - 1) / id.tile_bytes + 1;
+}
+
+// Ways to cut a block, the largest tiles first. Whatever holds all of it is the largest there is.
+std::vector<uint64_t> PlanFamily::tiles_for(const Candidate& candidate, uint64_t count) const {
+  if (candidate.tile_max == 0) return {0};
+  const uint64_t bytes = bytes_of(count);
+  const auto fits = [&](uint64_t tile_bytes) {
+    return bytes == 0 || (bytes - 1) / tile_bytes + 1 <= tiles_max(candidate);
+  };
+  uint64_t largest = candidate.tile_max;
+  if (policy_.tile_bytes > 0) largest = std::min(largest, policy_.tile_bytes);
+  if (!fits(largest)) return {};
+  std::vector<uint64_t> tiles{largest};
+  if (policy_.tile_bytes > 0) return tiles;
+  uint64_t next = largest / 2;
+  while (next >= bytes) next /= 2;
+  for (; next >= kPipelinedBytesMin && fits(next); next /= 2) tiles.push_back(next);
+  return tiles;
+}
+
+PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count) {
+  const auto key = std::make_tuple(id, count);
+  if (const auto known = prices_.find(key); known != prices_.end()) return known->second;
+  Candidate& candidate = candidates_[id.candidate];
+  Price price;
+  if (write(candidate) && candidate.simulator != nullptr) {
+    const uint64_t tiles = tile_count(id, count);
+    SimulatedCall call{count, request_.type, request_.op, id.tile_bytes};
+    if (tiles <= kTilesMany) {
+      price = simulate(candidate, call);
+    } else if (tiles <= tiles_max(candidate)) {
+      // Tiles are equal, and what one more takes has settled.
+      const uint64_t tile = (count + tiles - 1) / tiles;
+      call.tile_bytes = tile * size_of(request_.type);
+      call.count = tile * kTilesFew;
+      const Price few = simulate(candidate, call);
+      call.count = tile * kTilesSome;
+      price = simulate(candidate, call);
+      const auto more = static_cast<unsigned __int128>(price.time_ps - few.time_ps);
+      price.time_ps +=
+          static_cast<uint64_t>(more * (tiles - kTilesSome) / (kTilesSome - kTilesFew));
+    }
+  }
+  prices_.emplace(key, price);
+  return price;
+}
+
+PlanFamily::Price PlanFamily::simulate(Candidate& candidate, const SimulatedCall& call) const {
+  const Result<Simulation> simulation = candidate.simulator->run(call);
+  if (!simulation) {
+    candidate.failure = simulation.error().detail;
+    return {};
+  }
+  Price price;
+  price.time_ps = std::max<uint64_t>(1, simulation->time_ps);
+  uint64_t busy_ps = 0;
+  for (uint32_t i = 0; i < simulation->loads.size(); ++i) {
+    if (simulation->loads[i].busy_ps <= busy_ps) continue;
+    busy_ps = simulation->loads[i].busy_ps;
+    price.resource = i;
+  }
+  price.percent =
+      static_cast<uint32_t>(static_cast<unsigned __int128>(busy_ps) * 100 / price.time_ps);
+  return price;
+}
+
+// The best way to cut it, if it can be priced at all. What is far behind the rival is not refined.
+std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t count,
+                                                      uint64_t rival_ps) {
+  Candidate& candidate = candidates_[index];
+  if (!write(candidate)) return std::nullopt;
+  const std::vector<uint64_t> tiles = tiles_for(candidate, count);
+  if (tiles.empty()) return std::nullopt;
+  const auto price_of = [&](size_t at) { return price({index, tiles[at]}, count).time_ps; };
+  size_t best = 0;
+  uint64_t best_ps = price_of(0);
+  if (best_ps == 0) return std::nullopt;
+  const auto consider = [&](size_t at) {
+    const uint64_t time_ps = price_of(at);
+    // Smaller tiles must pay: each costs what no simulation knows of.
+    if (time_ps == 0 || time_ps >= best_ps - best_ps / 100) return false;
+    best = at;
+    best_ps = time_ps;
+    return true;
+  };
+  const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
+  // Gains of a pipeline are at most its depth.
+  if (best_ps / 4 <= rival_ps) {
+    for (size_t at = 1; at < tiles.size() && !is_close(least_ps, best_ps); at += 2) {
+      if (!consider(at) && at > best + 2) break;
+    }
+    const size_t middle = best;
+    if (best_ps - best_ps / 20 <= rival_ps && !is_close(least_ps, best_ps)) {
+      if (middle > 1) consider(middle - 1);
+      if (middle + 1 < tiles.size()) consider(middle + 1);
+    }
+  }
+  return Best{{index, tiles[best]}, best_ps};
+}
+
+uint64_t PlanFamily::at_least_ps(const Candidate& candidate, uint64_t bytes) const {
+  return least_.at_least_ps(candidate.effort, bytes, request_.type);
+}
+
+std::vector<uint32_t> PlanFamily::order(uint64_t bytes) const {
+  std::vector<std::pair<uint64_t, uint32_t>> keyed;
+  for (uint32_t i = 0; i < candidates_.size(); ++i) {
+    keyed.emplace_back(at_least_ps(candidates_[i], bytes), i);
+  }
+  std::sort(keyed.begin(), keyed.end());
+  std::vector<uint32_t> ordered;
+  for (const auto& [at_least, index] : keyed) ordered.push_back(index);
+  return ordered;
+}
+
+// The best of all at this size. Those that cannot be are not written, nor those that are too long.
+// `before` is looked at first, since it often comes close.
+std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<PlanId> before,
+                                                 std::vector<PricedPlan>* report) {
+  const uint64_t bytes = bytes_of(count);
+  std::optional<Best> found;
+  if (before) {
+    const uint64_t time_ps = price(*before, count).time_ps;
+    if (time_ps > 0) found = Best{*before, time_ps};
+  }
+  uint64_t spent = 0;
+  for (const uint32_t index : order(bytes)) {
+    Candidate& candidate = candidates_[index];
+    const uint64_t at_least = at_least_ps(candidate, bytes);
+    const auto expected = static_cast<uint64_t>(candidate.effort.steps);
+    std::string reason;
+    std::optional<Best> own;
+    if (!candidate.objection.empty()) {
+      reason = candidate.objection;
+    } else if (found && is_close(at_least, found->time_ps)) {
+      reason = "cannot be faster by 1%";
+    } else if (found && spent + expected > policy_.steps_max) {
+      reason = "would take " + std::to_string(expected) + " steps to write out";
+    } else {
+      own = best_tile(index, count, found ? found->time_ps : UINT64_MAX);
+      spent += std::max(expected, candidate.steps);
+      if (own && (!found || own->time_ps < found->time_ps)) found = own;
+      if (!own) reason = why_not(candidate, count);
+    }
+    if (report != nullptr) report->push_back(describe(index, own, count, at_least, reason));
+  }
+  return found;
+}
+
+std::string PlanFamily::why_not(const Candidate& candidate, uint64_t count) const {
+  if (!candidate.objection.empty()) return candidate.objection;
+  if (tiles_for(candidate, count).empty()) return "would take too many tiles";
+  return "cannot be simulated: " + candidate.failure;
+}
+
+PricedPlan PlanFamily::describe(uint32_t index, const std::optional<Best>& own, uint64_t count,
+                                uint64_t at_least_ps, const std::string& reason) {
+  const Candidate& candidate = candidates_[index];
+  PricedPlan plan;
+  plan.algorithm = candidate.algorithm->name;
+  plan.cost = candidate.algorithm->cost;
+  plan.lanes = candidate.lanes;
+  plan.at_least_ps = at_least_ps;
+  plan.reason = reason;
+  if (own) {
+    const Price priced = price(own->id, count);
+    plan.is_priced = true;
+    plan.tile_bytes = own->id.tile_bytes;
+    plan.time_ps = priced.time_ps;
+    if (priced.resource != kNoIndex) plan.limit = network_.resources()[priced.resource].name;
+    plan.limit_percent = priced.percent;
+  }
+  return plan;
+}
+
+}  // namespace unirack
