@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "collectives/formats/msccl_schedule.h"
+#include "collectives/formats/mscclpp_json.h"
+
 namespace unirack {
 
 namespace {
@@ -23,6 +26,9 @@ Result<std::string> write_text_form(const Schedule& schedule) { return to_text(s
 constexpr auto kFormats = std::to_array<ScheduleFormat>({
     {"schedule", "a schedule as Unirack prints it, a line a step", recognises_text,
      schedule_from_text, write_text_form},
+    {"msccl-xml", "an algorithm as MSCCL and RCCL read it", recognises_msccl_xml,
+     schedule_from_msccl_xml, nullptr},
+    {"mscclpp-json", "an execution plan of MSCCL++", nullptr, nullptr, schedule_to_mscclpp_json},
 });
 
 }  // namespace

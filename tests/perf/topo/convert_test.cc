@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/msccl_files.h"
 #include "tests/support/topo_tool.h"
 
 namespace unirack {
@@ -37,6 +38,24 @@ TEST(TopoConvert, UnknownFormsAreRefusedWithTheKnownOnes) {
   EXPECT_THAT(ran.err, HasSubstr("cannot write 'frob': expected one of unirack-json"));
   EXPECT_THAT(ran.err, HasSubstr("tree, matrix, svg, html"));
   EXPECT_EQ(run_topo({"convert", "dgx-h100", "-", "--to", "ibnetdiscover"}).code, 3);
+}
+
+TEST(TopoConvert, SchedulesAreConvertedToo) {
+  const std::string xml = temporary_file("ring.xml", testing::msccl_ring_all_reduce(4));
+  const Ran text = run_topo({"convert", xml, "-"});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, StartsWith("unirack schedule 1\ncollective all_reduce\nranks 4\n"));
+  EXPECT_EQ(run_topo({"verify", "-"}, text.out).code, 0);
+  const std::string plan = temporary_file("ring.json", "");
+  ASSERT_EQ(run_topo({"convert", "-", plan}, text.out).code, 0);
+  EXPECT_THAT(content_of(plan), HasSubstr("\"collective\": \"allreduce\""));
+  const Ran unknown = run_topo({"convert", xml, "-", "--to", "svg"});
+  EXPECT_EQ(unknown.code, 3);
+  EXPECT_THAT(unknown.err, HasSubstr("cannot write a schedule as 'svg': expected one of schedule, "
+                                     "mscclpp-json"));
+  const Ran bad = run_topo({"convert", "-", "-"}, "<algo coll=\"frob\"/>");
+  EXPECT_EQ(bad.code, 3);
+  EXPECT_THAT(bad.err, HasSubstr("standard input: line 1, <algo>: expected allreduce"));
 }
 
 TEST(TopoGenerate, TakesFaultsAndForms) {
