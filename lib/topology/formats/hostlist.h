@@ -13,7 +13,7 @@
 
 namespace unirack {
 
-inline constexpr size_t kHostlistNamesMax = 250'000;
+inline constexpr size_t kHostlistNamesMax = 100'000;
 inline constexpr size_t kHostlistBytesMax = size_t{32} << 20;  // of all names together
 
 // In the order of the text. An error says what was expected and has no line: the caller knows it.

@@ -122,8 +122,8 @@ TEST(Topograph, BadModels) {
             "line 4, blocks[1]: expected each node once, found 'n' on line 2 too");
   EXPECT_EQ(error_of("blocks:\n- switch: s\n  labels: x\n"),
             "line 3, blocks[0].labels: expected an object, found 'x'");
-  EXPECT_EQ(error_of("blocks:\n- nodes: [\"a[0-200000]\"]\n- nodes: [\"b[0-200000]\"]\n"),
-            "line 3, blocks[1].nodes[0]: expected at most 250000 names in the file");
+  EXPECT_EQ(error_of("blocks:\n- nodes: [\"a[0-70000]\"]\n- nodes: [\"b[0-70000]\"]\n"),
+            "line 3, blocks[1].nodes[0]: expected at most 100000 names in the file");
   EXPECT_EQ(error_of("switches:\n  a:\n    switches: [b]\n  b:\n    switches: [a]\n"),
             "line 3, 'a': expected a tree, found that the switch stands below itself");
   EXPECT_EQ(error_of("switches: {\n"), "line 2: expected YAML: end of map flow not found");
