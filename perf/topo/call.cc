@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <charconv>
 
 #include "lib/topology/render/text.h"
 #include "perf/topo/command_line.h"
@@ -82,6 +82,21 @@ double bus_factor(Collective collective, int rank_count) {
     default:
       return 1;
   }
+}
+
+std::optional<uint64_t> bytes_in(std::string_view text) {
+  constexpr std::string_view kLetters = "KMGT";
+  uint64_t value = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, problem] = std::from_chars(text.data(), last, value);
+  if (problem != std::errc() || value > uint64_t{1} << 44) return std::nullopt;
+  std::string_view unit(end, static_cast<size_t>(last - end));
+  if (unit.ends_with('B')) unit.remove_suffix(unit.ends_with("iB") ? 2 : 1);
+  if (unit.empty()) return value;
+  const size_t place = kLetters.find(static_cast<char>(unit[0] & ~0x20));
+  if (unit.size() != 1 || place == std::string_view::npos) return std::nullopt;
+  value <<= 10 * (place + 1);
+  return value > uint64_t{1} << 44 ? std::nullopt : std::optional(value);
 }
 
 std::string size_text(uint64_t bytes) {

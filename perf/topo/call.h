@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "collectives/simulate/simulate.h"
 
@@ -34,6 +36,9 @@ uint64_t bytes_of(const Schedule& schedule, const SimulatedCall& call);
 
 // What nccl-tests multiplies the algorithm bandwidth with.
 double bus_factor(Collective collective, int rank_count);
+
+// "64K", "1M", "1.5G", "100"; nothing: no such size.
+std::optional<uint64_t> bytes_in(std::string_view text);
 
 // "1 MiB", "1.5 KiB", "1,000,001 B"
 std::string size_text(uint64_t bytes);

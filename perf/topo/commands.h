@@ -29,6 +29,7 @@ CommandPointer make_convert(CLI::App& app, const Console& console);
 CommandPointer make_diff(CLI::App& app, const Console& console);
 CommandPointer make_generate(CLI::App& app, const Console& console);
 CommandPointer make_measure(CLI::App& app, const Console& console);
+CommandPointer make_plan(CLI::App& app, const Console& console);
 CommandPointer make_verify(CLI::App& app, const Console& console);
 CommandPointer make_simulate(CLI::App& app, const Console& console);
 

@@ -12,12 +12,14 @@
 #include <optional>
 #include <utility>
 
+#include "collectives/calibrate/costs_file.h"
 #include "collectives/simulate/trace.h"
 #include "lib/topology/render/text.h"
 #include "perf/topo/call.h"
 #include "perf/topo/command_line.h"
 #include "perf/topo/commands.h"
 #include "perf/topo/input.h"
+#include "perf/topo/plan_pictures.h"
 #include "perf/topo/schedule_bound.h"
 #include "perf/topo/schedule_input.h"
 #include "perf/topo/star.h"
@@ -179,7 +181,10 @@ class SimulateCommand : public Command {
     command.flag("--links", all_links_, "all links that carry anything, not only the busiest");
     command.flag("--critical-path", path_, "what it could not do earlier, step by step");
     command.option("--trace", "PATH", trace_, "write a trace for Perfetto or chrome://tracing");
+    command.option("--costs", "PATH", costs_, "calibrated costs; default: published ones");
     command.flag("--json", json_, "exact, with every link");
+    command.option("--svg", "PATH", svg_, "write a picture over time");
+    command.option("--fabric-svg", "PATH", fabric_svg_, "write the fabric with its links' loads");
     command.footer(
         "Bytes flow over the links of their route and share them max-min fairly; a message takes\n"
         "the latency and the gap of its farthest link, a reduction the speed of its rank. Costs\n"
@@ -221,7 +226,9 @@ class SimulateCommand : public Command {
   Result<int> simulate_on(const Schedule& schedule, const Graph& graph) {
     SimulatedCall call = UNIRACK_TRY(call_of(schedule, call_));
     call.tile_bytes = tile_bytes_;
-    const Network network = UNIRACK_TRY(Network::of_graph(graph, assumed_costs()));
+    Costs costs = assumed_costs();
+    if (!costs_.empty()) costs = UNIRACK_TRY(read_costs_file(costs_));
+    const Network network = UNIRACK_TRY(Network::of_graph(graph, costs));
     SimulateOptions options;
     options.record = path_ || !trace_.empty();
     UNIRACK_TRY(apply(what_if_, network, options));
@@ -241,6 +248,11 @@ class SimulateCommand : public Command {
     if (!trace_.empty()) {
       UNIRACK_TRY(write_text(console_, trace_, trace_json(**simulation, schedule, network)));
     }
+    if (!svg_.empty() || !fabric_svg_.empty()) {
+      const PlanPictures pictures = UNIRACK_TRY(draw_plan(schedule, graph, network, call, options));
+      if (!svg_.empty()) UNIRACK_TRY(write_text(console_, svg_, pictures.timeline));
+      if (!fabric_svg_.empty()) UNIRACK_TRY(write_text(console_, fabric_svg_, pictures.fabric));
+    }
     console_.print(json_ ? json_of(told) : text_of(console_, told, all_links_, path_));
     return kExitOk;
   }
@@ -252,6 +264,9 @@ class SimulateCommand : public Command {
   WhatIf what_if_;
   uint64_t tile_bytes_ = 0;
   std::string trace_;
+  std::string costs_;
+  std::string svg_;
+  std::string fabric_svg_;
   bool all_links_ = false;
   bool path_ = false;
   bool json_ = false;

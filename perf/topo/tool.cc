@@ -55,6 +55,7 @@ std::string footer() {
          "  unirack-topo bound fabric.json --kill leaf:3   how fast without that leaf\n"
          "  unirack-topo diff before.json after.json       what changed, and what it costs\n"
          "  mpirun -np 4 unirack-topo measure              what the links of a pool really do\n"
+         "  unirack-topo plan --size 1M --topology dgx-h100   which algorithm runs, and why\n"
          "  unirack-topo verify allreduce.xml              whether a schedule is right\n"
          "  unirack-topo simulate ring.schedule --topology dgx-h100   how long it takes there\n"
          "\nENVIRONMENT\n"
@@ -78,6 +79,7 @@ int run_tool(std::vector<std::string> arguments, const Console& console) {
   commands["diff"] = make_diff(app, console);
   commands["generate"] = make_generate(app, console);
   commands["measure"] = make_measure(app, console);
+  commands["plan"] = make_plan(app, console);
   commands["verify"] = make_verify(app, console);
   commands["simulate"] = make_simulate(app, console);
   if (!arguments.empty() && !arguments[0].starts_with("-") && !commands.contains(arguments[0])) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "lib/topology/render/assets.h"
@@ -33,6 +34,7 @@ class SvgWriter {
       }
     }
     for (const Note& note : options.notes) noted_.insert(note.node);
+    if (!options.loads.empty()) find_loads(options.loads);
   }
 
   std::string write() {
@@ -56,6 +58,33 @@ class SvgWriter {
   template <class... T>
   void add(fmt::format_string<T...> format, T&&... values) {
     fmt::format_to(std::back_inserter(out_), format, std::forward<T>(values)...);
+  }
+
+  // By edge, both directions together; -1: nothing is said of it.
+  void find_loads(const std::vector<LinkLoad>& loads) {
+    std::map<LinkIndex, uint32_t> percent_of;
+    for (const LinkLoad& load : loads) percent_of[load.link] = std::min(load.percent, 100u);
+    for (const Edge& edge : picture_.edges) {
+      int most = -1;
+      for (const LinkIndex link : edge.links) {
+        const auto found = percent_of.find(link);
+        if (found != percent_of.end()) most = std::max(most, static_cast<int>(found->second));
+      }
+      loads_.push_back(most);
+    }
+  }
+
+  // A line is as loaded as the most loaded of its edges.
+  std::string style_of(const Line& line, bool is_shown) const {
+    std::string style = is_shown ? "visibility:visible;" : "";
+    if (!loads_.empty()) {
+      int most = -1;
+      for (const size_t edge : line.edges) most = std::max(most, loads_[edge]);
+      style += most < 0
+                   ? "opacity:.2;"
+                   : fmt::format("stroke:{};opacity:1;", load_colour(static_cast<uint32_t>(most)));
+    }
+    return style.empty() ? "" : fmt::format(" style=\"{}\"", style);
   }
 
   void rect(const Rect& at, double radius) {
@@ -123,8 +152,7 @@ class SvgWriter {
     std::string edges;
     for (const size_t edge : line.edges) edges += (edges.empty() ? "" : ",") + std::to_string(edge);
     add("<path class=\"{}\" d=\"{}\" stroke-width=\"{:.2g}\" data-e=\"{}\"{}/>\n", classes,
-        line.path, line.width, edges,
-        stands_out && line.role == LineRole::detail ? " style=\"visibility:visible\"" : "");
+        line.path, line.width, edges, style_of(line, stands_out && line.role == LineRole::detail));
   }
 
   // A broken link is always seen, even where its neighbours are one bus.
@@ -164,6 +192,7 @@ class SvgWriter {
   const bool is_static_;
   std::set<NodeIndex> cut_nodes_, noted_;
   std::set<size_t> cut_edges_, bundled_;
+  std::vector<int> loads_;  // by edge, percent; empty: there are none
   std::string out_;
 };
 
@@ -192,6 +221,18 @@ Furniture furniture(const Graph& graph, const Picture& picture, double width,
     line(68, kFont, "", words);
     made.top = 76;
   }
+  if (!options.loads.empty()) {
+    constexpr double kSwatch = 34;
+    double x = kLeft;
+    for (uint32_t percent = 0; percent <= 100; percent += 25, x += kSwatch) {
+      made.above += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="8" fill="{}"/>)", x,
+                                made.top + 2, kSwatch, load_colour(percent));
+    }
+    made.above +=
+        fmt::format(R"(<text x="{}" y="{}" font-size="{}">{}</text>)", x + 8, made.top + 10, kFont,
+                    "0 to 100%: the time that a line's bytes take at its full rate, of the whole");
+    made.top += 20;
+  }
   double x = kLeft, y = 12;
   for (const LegendItem& item : legend_of(graph, picture, summary, options)) {
     std::string words = item.text;
@@ -208,6 +249,21 @@ Furniture furniture(const Graph& graph, const Picture& picture, double width,
 }
 
 }  // namespace
+
+// From a grey blue over yellow to red.
+std::string load_colour(uint32_t percent) {
+  struct Colour {
+    int red, green, blue;
+  };
+  constexpr Colour kScale[] = {{158, 176, 196}, {226, 179, 60}, {200, 36, 47}};
+  const int at = static_cast<int>(std::min(percent, 100u));
+  const Colour& from = kScale[at < 50 ? 0 : 1];
+  const Colour& to = kScale[at < 50 ? 1 : 2];
+  const int share = at < 50 ? at * 2 : (at - 50) * 2;
+  const auto mixed = [&](int a, int b) { return a + (b - a) * share / 100; };
+  return fmt::format("#{:02x}{:02x}{:02x}", mixed(from.red, to.red), mixed(from.green, to.green),
+                     mixed(from.blue, to.blue));
+}
 
 std::string title_of(const Graph& graph, const PictureOptions& options) {
   if (!options.title.empty()) return options.title;

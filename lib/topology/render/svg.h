@@ -2,6 +2,7 @@
 // names come from outside and are escaped. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,21 @@ struct Note {
   std::string text;
 };
 
+// How much of a link's capacity is used, from 0 to 100.
+struct LinkLoad {
+  LinkIndex link = 0;
+  uint32_t percent = 0;
+};
+
 struct PictureOptions {
   std::string title;                  // empty: the graph's origin
   std::vector<Highlight> highlights;  // a file shows the first, a page offers all
   std::vector<Note> notes;
+  std::vector<LinkLoad> loads;  // lines are coloured by these; what has none stands back
 };
+
+// The colour of a line that is used so much.
+std::string load_colour(uint32_t percent);
 
 std::string render_svg(const Graph& graph, const PictureOptions& options = {});
 
