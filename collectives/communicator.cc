@@ -4,6 +4,7 @@
 #include <thread>
 #include <tuple>
 
+#include "collectives/plan/crowding.h"
 #include "collectives/record.h"
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
@@ -94,7 +95,8 @@ Costs Communicator::costs() const { return assumed_host_costs(); }
 // from most, or where as many differ, from the lowest rank.
 Status Communicator::agree_on_plans(Deadline deadline) {
   const Topology& topology = engine_->topology();
-  planner_ = UNIRACK_TRY(Planner::make(topology, costs(), make_policy(config_, topology)));
+  const Costs priced = crowded(costs(), crowding_percent(topology));
+  planner_ = UNIRACK_TRY(Planner::make(topology, priced, make_policy(config_, topology)));
   std::vector<std::byte> mine;
   Writer writer(mine);
   writer.put(topology.graph().hash());

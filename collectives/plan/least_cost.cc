@@ -258,6 +258,19 @@ PlanEffort LeastCost::effort(Collective collective, std::string_view algorithm) 
     effort.steps = n * n * 6;
   }
   if (!reduces) effort.folded_blocks = 0;
+  // Whatever the way, this much has to leave a rank or its domain.
+  const auto raise = [](double& blocks, double least) { blocks = std::max(blocks, least); };
+  if (collective == Collective::all_to_all) {
+    raise(effort.inner_blocks, members_ - 1);
+    raise(effort.outer_blocks, n - members_);
+    raise(effort.domain_blocks, members_ * (n - members_));
+  } else if (collective == Collective::reduce_scatter) {
+    if (domains_ == 1) raise(effort.inner_blocks, n - 1);
+    raise(effort.domain_blocks, n - members_);
+  } else if (collective == Collective::all_reduce) {
+    if (domains_ == 1) raise(effort.inner_blocks, 1);
+    if (domains_ > 1) raise(effort.domain_blocks, 1);
+  }
   return effort;
 }
 

@@ -1,6 +1,7 @@
 #include "collectives/plan/plan_family.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace unirack {
@@ -13,9 +14,9 @@ constexpr uint64_t kTileBytesMin = 1024;
 // Blocks are not cut smaller than this for the sake of a pipeline.
 constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
 // More tiles than these are not simulated: what one more takes is known by then.
-constexpr uint64_t kTilesFew = 6;
-constexpr uint64_t kTilesSome = 12;
-constexpr uint64_t kTilesMany = 16;
+constexpr uint64_t kTilesFew = 8;
+constexpr uint64_t kTilesSome = 20;
+constexpr uint64_t kTilesMany = 24;
 
 // Whether what takes so long at least gains less than 1% on what takes `time_ps`.
 bool is_close(uint64_t at_least_ps, uint64_t time_ps) {
@@ -141,6 +142,15 @@ void PlanFamily::measure_scratch(Candidate& candidate) const {
   while (tile_bytes > kTileBytesMin && scratch_of(tile_bytes) > policy_.scratch_bytes) {
     tile_bytes /= 2;
   }
+  // All that is there, to an eighth.
+  const uint64_t eighth = tile_bytes / 8;
+  for (int more = 7; more > 0 && tile_bytes < kTileBytesMax; --more) {
+    if (scratch_of(tile_bytes + eighth * static_cast<uint64_t>(more)) > policy_.scratch_bytes) {
+      continue;
+    }
+    tile_bytes += eighth * static_cast<uint64_t>(more);
+    break;
+  }
   candidate.tile_max = tile_bytes;
   if (scratch_of(tile_bytes) <= policy_.scratch_bytes) return;
   candidate.objection = "needs " + std::to_string(scratch_of(tile_bytes)) + " bytes of scratch, " +
@@ -168,7 +178,7 @@ std::vector<uint64_t> PlanFamily::tiles_for(const Candidate& candidate, uint64_t
   if (!fits(largest)) return {};
   std::vector<uint64_t> tiles{largest};
   if (policy_.tile_bytes > 0) return tiles;
-  uint64_t next = largest / 2;
+  uint64_t next = std::bit_floor(largest - 1);
   while (next >= bytes) next /= 2;
   for (; next >= kPipelinedBytesMin && fits(next); next /= 2) tiles.push_back(next);
   return tiles;
@@ -228,22 +238,25 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   const std::vector<uint64_t> tiles = tiles_for(candidate, count);
   if (tiles.empty()) return std::nullopt;
   const auto price_of = [&](size_t at) { return price({index, tiles[at]}, count).time_ps; };
+  const uint64_t whole_ps = price_of(0);
+  if (whole_ps == 0) return std::nullopt;
+  const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
+  uint64_t best_ps = whole_ps;
   size_t best = 0;
-  uint64_t best_ps = price_of(0);
-  if (best_ps == 0) return std::nullopt;
   const auto consider = [&](size_t at) {
     const uint64_t time_ps = price_of(at);
-    // Smaller tiles must pay: each costs what no simulation knows of.
-    if (time_ps == 0 || time_ps >= best_ps - best_ps / 100) return false;
-    best = at;
-    best_ps = time_ps;
-    return true;
+    if (time_ps > 0 && time_ps < best_ps) {
+      best = at;
+      best_ps = time_ps;
+    }
+    return time_ps;
   };
-  const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
-  // Gains of a pipeline are at most its depth.
-  if (best_ps / 4 <= rival_ps) {
+  // Gains of a pipeline are at most its depth, and little where there is one already.
+  const bool is_cut = tile_count({index, tiles[0]}, count) > 3;
+  if ((is_cut ? whole_ps / 3 * 2 : whole_ps / 4) <= rival_ps) {
     for (size_t at = 1; at < tiles.size() && !is_close(least_ps, best_ps); at += 2) {
-      if (!consider(at) && at > best + 2) break;
+      // A little worse may get better again, as lanes fall into step; much worse does not.
+      if (consider(at) > best_ps + best_ps / 4) break;
     }
     const size_t middle = best;
     if (best_ps - best_ps / 20 <= rival_ps && !is_close(least_ps, best_ps)) {
@@ -251,6 +264,8 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
       if (middle + 1 < tiles.size()) consider(middle + 1);
     }
   }
+  // Smaller tiles must pay: each costs what no simulation knows of.
+  if (is_close(best_ps, whole_ps)) return Best{{index, tiles[0]}, whole_ps};
   return Best{{index, tiles[best]}, best_ps};
 }
 

@@ -13,6 +13,8 @@ namespace {
 constexpr uint32_t kAnchorPowers = 4;
 // Steps that stay written out for the next size.
 constexpr uint64_t kStepsKept = 500'000;
+// With more tiles, one more or less is hardly felt.
+constexpr uint64_t kUnevenTiles = 16;
 // Beyond this no element count differs from another.
 constexpr uint64_t kCountMax = uint64_t{1} << 56;
 
@@ -75,7 +77,10 @@ Result<const std::vector<PlanFamily::Range>*> PlanFamily::bucket(uint32_t power)
   const Result<PlanId> next = at_power(power + 1);
   const PlanId last = next ? *next : first;
   std::vector<Range> ranges{{power_of_two(power), first}};
-  if (first != last && power > 0) {
+  // A few tiles more or less may make another plan the best between two powers of one.
+  const uint64_t tiles = tile_count(first, power_of_two(power + 1));
+  const bool is_uneven = tiles > 1 && tiles <= kUnevenTiles;
+  if ((first != last || is_uneven) && power > 0) {
     const uint64_t middle = power_of_two(power) + power_of_two(power - 1);
     const PlanId between = UNIRACK_TRY(choose_at(middle, first));
     bisect(power_of_two(power), first, middle, between, ranges);
