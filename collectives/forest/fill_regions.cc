@@ -16,6 +16,9 @@ Error too_narrow() {
   return make_error(Code::unavailable, "the links within a region do not carry so many trees");
 }
 
+// What is evened out after so many rounds is even enough.
+constexpr int kRoundsMax = 4;
+
 // A region around a hub. Seats are counted within the region.
 class HubFiller {
  public:
@@ -44,10 +47,73 @@ class HubFiller {
 
   Status fill() {
     for (uint32_t tree = 0; tree < work_.tree_count; ++tree) UNIRACK_TRY(fill_tree(tree));
+    even_out();
     return ok_status();
   }
 
  private:
+  // Senders share what they can send, and receivers what they can receive, between all that they
+  // send to or receive from: pairs are to carry alike. Within a tree two that pass nothing on may
+  // change places.
+  void even_out() {
+    loads_.assign(seats_.size() * seats_.size(), 0);
+    for (uint32_t tree = 0; tree < work_.tree_count; ++tree) {
+      for (uint32_t i = 0; i < seats_.size(); ++i) {
+        const uint32_t from = sender(tree, i);
+        if (from != kNoSeat) ++load(from, i);
+      }
+    }
+    bool moved = true;
+    for (int round = 0; round < kRoundsMax && moved; ++round) {
+      moved = false;
+      for (uint32_t tree = 0; tree < work_.tree_count; ++tree) moved |= even_tree(tree);
+    }
+  }
+
+  bool even_tree(uint32_t tree) {
+    from_.clear();
+    std::vector<uint8_t> sends(seats_.size(), 0);
+    uint32_t sender_count = 0;
+    for (uint32_t i = 0; i < seats_.size(); ++i) {
+      from_.push_back(sender(tree, i));
+      if (from_[i] == kNoSeat || sends[from_[i]] != 0) continue;
+      sends[from_[i]] = 1;
+      ++sender_count;
+    }
+    if (sender_count < 2) return false;
+    receivers_.clear();
+    for (uint32_t i = 0; i < seats_.size(); ++i) {
+      const bool passes = sends[i] != 0 || (role(tree, i) & kPasses) != 0;
+      if (!passes && from_[i] != kNoSeat) receivers_.push_back(i);
+    }
+    bool moved = false;
+    for (size_t x = 0; x < receivers_.size(); ++x) {
+      for (size_t y = 0; y < x; ++y) moved |= exchange(tree, receivers_[x], receivers_[y]);
+    }
+    return moved;
+  }
+
+  bool exchange(uint32_t tree, uint32_t x, uint32_t y) {
+    const uint32_t a = from_[x];
+    const uint32_t b = from_[y];
+    if (a == b || load(a, x) + load(b, y) <= load(a, y) + load(b, x) + 2) return false;
+    --load(a, x);
+    --load(b, y);
+    ++load(a, y);
+    ++load(b, x);
+    std::swap(from_[x], from_[y]);
+    work_.attach(tree, seats_[b], seats_[x], route(b, x));
+    work_.attach(tree, seats_[a], seats_[y], route(a, y));
+    return true;
+  }
+
+  // Within the region.
+  uint32_t sender(uint32_t tree, uint32_t i) const {
+    const uint32_t from = work_.parent[work_.at(tree, seats_[i])];
+    return from != kNoSeat && work_.region_of_seat(from) == region_ ? index_of_[from] : kNoSeat;
+  }
+  int64_t& load(uint32_t from, uint32_t to) { return loads_[from * seats_.size() + to]; }
+
   uint32_t holder(uint32_t tree) const {
     return work_.holder[tree * work_.regions.regions.size() + region_];
   }
@@ -144,6 +210,8 @@ class HubFiller {
   std::vector<int64_t> sendable_;
   std::vector<uint32_t> routes_;    // between two seats; 0: not yet
   std::vector<uint32_t> index_of_;  // by seat of the pool
+  std::vector<int64_t> loads_;      // trees from one seat to another
+  std::vector<uint32_t> from_;      // by receiver of the tree at hand
   std::vector<uint32_t> receivers_;
   std::vector<std::pair<uint32_t, int64_t>> senders_;  // and how many each serves
 };

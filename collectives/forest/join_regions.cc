@@ -96,7 +96,8 @@ class RegionJoiner {
     const uint32_t holder = work_.holder[tree * regions + from];
     std::vector<uint32_t> arcs;
     for (size_t i = 0; i < bundles.size(); ++i) {
-      arcs.push_back(pick(bundles_[bundles[i]], i == 0 ? holder : kNoSeat));
+      const uint32_t sender = i == 0 ? kNoSeat : work_.seat_of[work_.arc_from(arcs.front())];
+      arcs.push_back(pick(bundles_[bundles[i]], i == 0 ? holder : kNoSeat, sender));
     }
     const uint32_t sender = work_.seat_of[work_.arc_from(arcs.front())];
     const uint32_t receiver = work_.seat_of[work_.arc_to(arcs.back())];
@@ -108,19 +109,28 @@ class RegionJoiner {
   }
 
   // Who has the data sends it if it can; who needs most of its entries from outside receives; else
-  // who has most room.
-  uint32_t pick(const std::vector<uint32_t>& bundle, uint32_t holder) const {
+  // who sits where the sender sits, so that few pairs share the links between regions; else who has
+  // most room.
+  uint32_t pick(const std::vector<uint32_t>& bundle, uint32_t holder, uint32_t sender) const {
     const auto rank = [&](uint32_t arc) {
       const uint32_t receiver = work_.seat_of[work_.arc_to(arc)];
       const bool is_held = holder != kNoSeat && work_.seat_of[work_.arc_from(arc)] == holder;
       return std::tuple(work_.room[arc] > 0, is_held,
-                        receiver == kNoSeat ? 0 : work_.entries_needed[receiver], work_.room[arc]);
+                        receiver == kNoSeat ? 0 : work_.entries_needed[receiver],
+                        receiver != kNoSeat && sender != kNoSeat &&
+                            place_in_region(receiver) == place_in_region(sender),
+                        work_.room[arc]);
     };
     uint32_t best = bundle.front();
     for (const uint32_t arc : bundle) {
       if (rank(arc) > rank(best)) best = arc;
     }
     return best;
+  }
+
+  size_t place_in_region(uint32_t seat) const {
+    const std::vector<uint32_t>& seats = work_.seats_in[work_.region_of_seat(seat)];
+    return static_cast<size_t>(std::lower_bound(seats.begin(), seats.end(), seat) - seats.begin());
   }
 
   ForestWork& work_;

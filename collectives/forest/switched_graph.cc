@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <numeric>
 
 #include "collectives/forest/spread.h"
@@ -50,10 +51,16 @@ class SwitchRemoval {
     const auto group = [&](size_t side) { return graph_.group[sides_[side]]; };
     const bool has_switches = std::any_of(
         sides_.begin(), sides_.end(), [&](uint32_t side) { return graph_.is_terminal[side] == 0; });
-    // Up and down, as far as it goes; across groups; anything.
+    const std::vector<size_t> position = positions();
+    const auto is_aligned = [&](size_t a, size_t b) {
+      return group(a) != group(b) && position[a] == position[b];
+    };
+    // Up and down, as far as it goes; across groups, first side to first side, so that few pairs
+    // share what is narrow there; anything across groups; anything.
     if (has_switches &&
         pair_evenly([&](size_t a, size_t b) { return is_switch(a) != is_switch(b); }))
       return ok_status();
+    if (pair_evenly(is_aligned)) return ok_status();
     if (pair_evenly([&](size_t a, size_t b) { return group(a) != group(b); })) return ok_status();
     if (pair_evenly([](size_t a, size_t b) { return a != b; })) return ok_status();
     return split_pairs();
@@ -65,6 +72,14 @@ class SwitchRemoval {
     uint32_t to = 0;
     int64_t amount = 0;
   };
+
+  // By side: how many of its group stand before it.
+  std::vector<size_t> positions() const {
+    std::map<uint32_t, size_t> seen;
+    std::vector<size_t> position;
+    for (const uint32_t side : sides_) position.push_back(seen[graph_.group[side]]++);
+    return position;
+  }
 
   int64_t& entering(uint32_t side) { return graph_.capacity[graph_.at(side, node_)]; }
   int64_t& leaving(uint32_t side) { return graph_.capacity[graph_.at(node_, side)]; }

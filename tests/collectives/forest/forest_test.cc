@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "lib/topology/bound/bound.h"
 #include "lib/topology/bound/cut_search.h"
@@ -196,6 +197,38 @@ TEST(Forest, SaysWhyThereIsNone) {
   const Graph graph = fabric("dgx-a100");
   EXPECT_FALSE(pack_all_gather(graph, cut_network_of(graph), 0));
   EXPECT_FALSE(pack_all_gather(graph, cut_network_of(graph), 1'000'000));
+}
+
+std::vector<uint32_t> pair_loads(const Forest& forest) {
+  std::vector<uint32_t> loads(size_t{forest.member_count} * forest.member_count, 0);
+  for (const ForestEdge& edge : forest.edges) ++loads[edge.from * forest.member_count + edge.to];
+  return loads;
+}
+
+// Whoever shares a port shares it with equals.
+TEST(Forest, PairsBehindASwitchCarryAlike) {
+  const Graph graph = fabric("dgx-a100:boxes=2");
+  const Forest forest = pack_all_gather(graph, cut_network_of(graph), 13).value();
+  const std::vector<uint32_t> loads = pair_loads(forest);
+  for (uint32_t from = 0; from < 16; ++from) {
+    for (uint32_t to = 0; to < 16; ++to) {
+      if (from == to || from / 8 != to / 8) continue;
+      // A port carries 180 trees to and from 7 others.
+      EXPECT_NEAR(loads[from * 16 + to], 180.0 / 7, 1.5) << from << " to " << to;
+    }
+  }
+}
+
+TEST(Forest, MachinesAreJoinedPortToPort) {
+  const Graph graph = fabric("mi250:boxes=2");
+  const Forest forest = pack_all_gather(graph, cut_network_of(graph), 7).value();
+  const std::vector<uint32_t> loads = pair_loads(forest);
+  for (uint32_t i = 0; i < 16; ++i) {
+    for (uint32_t j = 0; j < 16; ++j) {
+      EXPECT_EQ(loads[i * 32 + 16 + j] > 0, i == j) << i << " to " << j;
+      EXPECT_EQ(loads[(16 + i) * 32 + j] > 0, i == j) << i << " from " << j;
+    }
+  }
 }
 
 }  // namespace
