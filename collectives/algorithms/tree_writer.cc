@@ -1,10 +1,19 @@
 #include "collectives/algorithms/tree_writer.h"
 
 #include <algorithm>
-#include <set>
-#include <tuple>
+#include <numeric>
 
 namespace unirack {
+
+namespace {
+
+// A root may be ahead by this part of the depth of the trees, in tiles, and by so many at least.
+// Found by simulation: with less, links run dry; with more, what is passed on falls behind.
+constexpr uint32_t kWindowNumerator = 2;
+constexpr uint32_t kWindowDenominator = 3;
+constexpr uint32_t kWindowMin = 3;
+
+}  // namespace
 
 TreeWriter::TreeWriter(const RankTrees& trees, ScheduleHeader header, bool up, bool down)
     : trees_(trees),
@@ -13,10 +22,59 @@ TreeWriter::TreeWriter(const RankTrees& trees, ScheduleHeader header, bool up, b
       up_(up),
       down_(down) {
   stage_count_ = trees.depth_max * ((up ? 1 : 0) + (down ? 1 : 0));
-  // One more, which only waits.
-  lane_count_ = std::min(kLanesMax, stage_count_ + 1);
+  // On the way up scratch holds everybody back.
+  if (!up_) {
+    window_ = std::max(kWindowMin, (trees.depth_max * kWindowNumerator + kWindowDenominator - 1) /
+                                       kWindowDenominator);
+  }
   find_legs();
+  share_lanes();
   if (up_) find_slots();
+}
+
+// Where there are too few lanes, stages that follow each other share one; a tile then takes a lane
+// as long as it takes them all, so that busy stages are to be alone.
+void TreeWriter::share_lanes() {
+  lane_count_ = stage_count_ + 1;
+  lane_of_.resize(lane_count_);
+  std::iota(lane_of_.begin(), lane_of_.end(), 0);
+  if (lane_count_ <= kLanesMax) return;
+  size_t total = 0;
+  for (const auto& legs : legs_) total += legs.size();
+  // However little a stage sends, it takes a while.
+  const size_t least = total / (2 * stage_count_) + 1;
+  const auto share = [&](size_t most) {
+    uint32_t lane = 0;
+    size_t used = 0;
+    for (uint32_t stage = 0; stage < stage_count_; ++stage) {
+      const size_t cost = legs_[stage].size() + least;
+      if (used > 0 && used + cost > most) {
+        ++lane;
+        used = 0;
+      }
+      used += cost;
+      lane_of_[stage] = static_cast<int>(lane);
+    }
+    return lane + 2;  // the last sends nothing
+  };
+  size_t too_little = 0;
+  size_t enough = total + least * stage_count_;
+  while (too_little + 1 < enough) {
+    const size_t middle = too_little + (enough - too_little) / 2;
+    (share(middle) <= kLanesMax ? enough : too_little) = middle;
+  }
+  lane_count_ = share(enough);
+  lane_of_[stage_count_] = static_cast<int>(lane_count_) - 1;
+}
+
+template <class Write>
+void TreeWriter::each_run(std::span<const Leg> legs, Write write) const {
+  for (size_t begin = 0; begin < legs.size();) {
+    size_t end = begin + 1;
+    while (end < legs.size() && legs[end].from == legs[begin].from) ++end;
+    write(legs.subspan(begin, end - begin));
+    begin = end;
+  }
 }
 
 void TreeWriter::find_legs() {
@@ -31,40 +89,62 @@ void TreeWriter::find_legs() {
       if (down_) legs_[first + depth - 1].push_back({parent, rank, tree});
     }
   }
+  for (auto& legs : legs_) sort_legs(legs);
+}
+
+// By sender; each begins with the ranks after its own.
+void TreeWriter::sort_legs(std::vector<Leg>& legs) const {
   const int ranks = trees_.rank_count;
-  for (auto& legs : legs_) {
-    std::sort(legs.begin(), legs.end(), [&](const Leg& a, const Leg& b) {
-      return std::tuple(a.from, (a.to - a.from + ranks) % ranks, a.tree) <
-             std::tuple(b.from, (b.to - b.from + ranks) % ranks, b.tree);
-    });
-  }
+  std::vector<size_t> first(static_cast<size_t>(ranks) + 1, 0);
+  for (const Leg& leg : legs) ++first[static_cast<size_t>(leg.from) + 1];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::vector<Leg> sorted(legs.size());
+  std::vector<size_t> next(first.begin(), first.end() - 1);
+  for (const Leg& leg : legs) sorted[next[static_cast<size_t>(leg.from)]++] = leg;
+  legs = std::move(sorted);
+  const auto key = [&](const Leg& leg) {
+    return std::pair((leg.to - leg.from + ranks) % ranks, leg.tree);
+  };
+  each_run(legs, [&](std::span<const Leg> run) {
+    const auto begin = legs.begin() + (run.data() - legs.data());
+    std::sort(begin, begin + static_cast<std::ptrdiff_t>(run.size()),
+              [&](const Leg& a, const Leg& b) { return key(a) < key(b); });
+  });
 }
 
 // Everything that arrives at a rank has a place of its own.
 void TreeWriter::find_slots() {
   const size_t count = trees_.parent.size();
-  children_.resize(count);
+  const auto tree_count = static_cast<uint32_t>(trees_.roots.size());
+  const auto each_child = [&](auto&& visit) {
+    for (uint32_t tree = 0; tree < tree_count; ++tree) {
+      for (Rank rank = 0; rank < trees_.rank_count; ++rank) {
+        const Rank parent = trees_.parent[trees_.at(tree, rank)];
+        if (parent != kNoRank) visit(tree, rank, parent);
+      }
+    }
+  };
+  first_child_.assign(count + 1, 0);
+  each_child(
+      [&](uint32_t tree, Rank, Rank parent) { ++first_child_[trees_.at(tree, parent) + 1]; });
+  std::partial_sum(first_child_.begin(), first_child_.end(), first_child_.begin());
+  children_.resize(first_child_.back());
+  std::vector<uint32_t> next(first_child_.begin(), first_child_.end() - 1);
+  each_child([&](uint32_t tree, Rank rank, Rank parent) {
+    children_[next[trees_.at(tree, parent)]++] = rank;
+  });
   slot_of_.resize(count, 0);
   sum_of_.resize(count, 0);
-  for (uint32_t tree = 0; tree < trees_.roots.size(); ++tree) {
-    for (Rank rank = 0; rank < trees_.rank_count; ++rank) {
-      const Rank parent = trees_.parent[trees_.at(tree, rank)];
-      if (parent != kNoRank) children_[trees_.at(tree, parent)].push_back(rank);
-    }
-  }
   const auto ranks = static_cast<size_t>(trees_.rank_count);
   std::vector<uint32_t> raw(ranks, 0);
   std::vector<uint32_t> partial(ranks, 0);
   std::vector<uint32_t> sums(ranks, 0);
-  for (uint32_t tree = 0; tree < trees_.roots.size(); ++tree) {
-    for (Rank rank = 0; rank < trees_.rank_count; ++rank) {
-      const size_t at = trees_.at(tree, rank);
-      if (trees_.parent[at] == kNoRank) continue;
-      auto& used = children_[at].empty() ? raw : partial;
-      slot_of_[at] = used[static_cast<size_t>(trees_.parent[at])]++;
-      if (!children_[at].empty()) sum_of_[at] = sums[static_cast<size_t>(rank)]++;
-    }
-  }
+  each_child([&](uint32_t tree, Rank rank, Rank parent) {
+    const size_t at = trees_.at(tree, rank);
+    const bool is_leaf = children(tree, rank).empty();
+    slot_of_[at] = (is_leaf ? raw : partial)[static_cast<size_t>(parent)]++;
+    if (!is_leaf) sum_of_[at] = sums[static_cast<size_t>(rank)]++;
+  });
   raw_slots_ = *std::max_element(raw.begin(), raw.end());
   partial_slots_ = *std::max_element(partial.begin(), partial.end());
   sum_slots_ = *std::max_element(sums.begin(), sums.end());
@@ -76,9 +156,13 @@ Slice TreeWriter::buffer(Rank rank, BufferId buffer, uint32_t tree) const {
   return {rank, buffer, block, data * header_.chunks};
 }
 
+Slice TreeWriter::sum(uint32_t tree, Rank rank) const {
+  return scratch(rank, raw_slots_ + partial_slots_ + sum_of_[trees_.at(tree, rank)], tree);
+}
+
 Slice TreeWriter::arrived(uint32_t tree, Rank child) const {
   const size_t at = trees_.at(tree, child);
-  const uint32_t first = children_[at].empty() ? 0 : raw_slots_;
+  const uint32_t first = children(tree, child).empty() ? 0 : raw_slots_;
   return scratch(trees_.parent[at], first + slot_of_[at], tree);
 }
 
@@ -86,7 +170,7 @@ Schedule TreeWriter::write() && {
   // What a rank says when it has folded is waited for before it is said: the first pass finds out
   // its value, which waits do not change.
   if (up_) {
-    taken_.resize(stage_count_ + 1);
+    taken_.resize(trees_.parent.size());
     Builder builder(header_);
     write_stages(builder);
   }
@@ -96,8 +180,10 @@ Schedule TreeWriter::write() && {
 }
 
 void TreeWriter::write_stages(Builder& builder) {
-  arrivals_.assign(stage_count_ + 1, {});
-  entered_.clear();
+  messages_.clear();
+  message_of_.assign(trees_.parent.size(), 0);
+  first_of_stage_before_ = 0;
+  entered_.assign(static_cast<size_t>(trees_.rank_count) * lane_count_, {});
   for (uint32_t i = 0; i < raw_slots_; ++i) builder.scratch(1, Form::user);
   for (uint32_t i = 0; i < partial_slots_ + sum_slots_; ++i) builder.scratch(1, Form::partial);
   if (!up_) {
@@ -108,113 +194,125 @@ void TreeWriter::write_stages(Builder& builder) {
     }
   }
   for (uint32_t stage = 0; stage <= stage_count_; ++stage) write_stage(builder, stage);
+  if (window_ > 0) hold_back(builder);
+}
+
+// Before a rank sends tile t + 1 of its own it has received the others' tile t - window.
+void TreeWriter::hold_back(Builder& builder) {
+  std::vector<bool> is_root(static_cast<size_t>(trees_.rank_count), false);
+  for (const Rank root : trees_.roots) is_root[static_cast<size_t>(root)] = true;
+  for (const Message& message : messages_) {
+    if (!message.is_last || !is_root[static_cast<size_t>(message.to)]) continue;
+    builder.wait(message.to, 0, message.mark, window_);
+  }
 }
 
 void TreeWriter::write_stage(Builder& builder, uint32_t stage) {
+  const size_t first_of_stage = messages_.size();
   // At the end of the way up the roots fold, whether or not they send.
-  std::vector<std::vector<Leg>> roots(static_cast<size_t>(trees_.rank_count));
   if (up_ && stage == trees_.depth_max) {
+    std::vector<Leg> roots;
     for (uint32_t tree = 0; tree < trees_.roots.size(); ++tree) {
-      const Rank root = trees_.roots[tree];
-      roots[static_cast<size_t>(root)].push_back({root, root, tree});
+      roots.push_back({trees_.roots[tree], trees_.roots[tree], tree});
     }
+    sort_legs(roots);
+    each_run(roots, [&](std::span<const Leg> run) { fold(builder, stage, run); });
   }
-  auto begin = legs_[stage].cbegin();
-  for (Rank rank = 0; rank < trees_.rank_count; ++rank) {
-    const auto end =
-        std::find_if(begin, legs_[stage].cend(), [&](const Leg& leg) { return leg.from != rank; });
-    const auto& own = roots[static_cast<size_t>(rank)];
-    fold(builder, stage, rank, own.begin(), own.end());
-    write_rank(builder, stage, rank, begin, end);
-    begin = end;
-  }
-  if (stage > 0) await_rest(builder, stage);
+  each_run(legs_[stage], [&](std::span<const Leg> run) { write_run(builder, stage, run); });
+  for (size_t i = first_of_stage_before_; i < first_of_stage; ++i)
+    await_rest(builder, messages_[i]);
+  first_of_stage_before_ = first_of_stage;
 }
 
-void TreeWriter::await(Builder& builder, uint32_t stage, Rank rank, Rank from) {
-  Received& arrival = arrivals_[stage - 1].at({rank, from});
-  if (arrival.is_awaited) return;
-  builder.wait(rank, lane(stage), arrival.mark);
-  arrival.is_awaited = true;
+void TreeWriter::await(Builder& builder, uint32_t stage, uint32_t index) {
+  Message& message = messages_[index];
+  if (!message.is_awaited) builder.wait(message.to, lane(stage), message.mark);
+  message.is_awaited = true;
 }
 
 // A rank ends no tile before everything has arrived that it was sent.
-void TreeWriter::await_rest(Builder& builder, uint32_t stage) {
-  for (auto& [ends, arrival] : arrivals_[stage - 1]) {
-    if (!arrival.is_awaited) builder.wait(ends.first, lane(stage), arrival.mark);
-    arrival.is_awaited = true;
-  }
+void TreeWriter::await_rest(Builder& builder, Message& message) {
+  if (message.is_awaited) return;
+  builder.wait(message.to, static_cast<int>(lane_count_) - 1, message.mark);
+  message.is_awaited = message.is_last = true;
 }
 
 // Sums of what has arrived from children, into scratch, or at the root into output.
-void TreeWriter::fold(Builder& builder, uint32_t stage, Rank rank,
-                      std::vector<Leg>::const_iterator begin,
-                      std::vector<Leg>::const_iterator end) {
-  std::set<Rank> served;
-  for (auto leg = begin; leg != end; ++leg) {
-    const size_t at = trees_.at(leg->tree, rank);
-    for (const Rank child : children_[at]) served.insert(child);
+void TreeWriter::fold(Builder& builder, uint32_t stage, std::span<const Leg> run) {
+  const Rank rank = run.front().from;
+  std::vector<Rank> served;
+  for (const Leg& leg : run) {
+    for (const Rank child : children(leg.tree, rank)) {
+      await(builder, stage, message_of_[trees_.at(leg.tree, child)]);
+      served.push_back(child);
+    }
   }
-  for (const Rank child : served) await(builder, stage, rank, child);
-  for (auto leg = begin; leg != end; ++leg) {
-    const size_t at = trees_.at(leg->tree, rank);
-    const bool is_root = trees_.parent[at] == kNoRank;
-    if (children_[at].empty() && !is_root) continue;
-    std::vector<Slice> sources = {buffer(rank, BufferId::input, leg->tree)};
-    for (const Rank child : children_[at]) sources.push_back(arrived(leg->tree, child));
-    const Slice sum = is_root ? buffer(rank, BufferId::output, leg->tree)
-                              : scratch(rank, raw_slots_ + partial_slots_ + sum_of_[at], leg->tree);
-    builder.reduce(rank, lane(stage), parts_of(leg->tree), sum, sources);
+  std::sort(served.begin(), served.end());
+  served.erase(std::unique(served.begin(), served.end()), served.end());
+  for (const Leg& leg : run) {
+    const bool is_root = trees_.parent[trees_.at(leg.tree, rank)] == kNoRank;
+    const std::span<const Rank> below = children(leg.tree, rank);
+    if (below.empty() && !is_root) continue;
+    std::vector<Slice> sources = {buffer(rank, BufferId::input, leg.tree)};
+    for (const Rank child : below) sources.push_back(arrived(leg.tree, child));
+    const Slice target = is_root ? buffer(rank, BufferId::output, leg.tree) : sum(leg.tree, rank);
+    builder.reduce(rank, lane(stage), parts_of(leg.tree), target, sources);
   }
-  for (const Rank child : served) {
-    taken_[stage - 1][{child, rank}] = builder.signal(rank, lane(stage), child);
+  std::vector<Mark> said;
+  for (const Rank child : served) said.push_back(builder.signal(rank, lane(stage), child));
+  for (const Leg& leg : run) {
+    for (const Rank child : children(leg.tree, rank)) {
+      const auto at = std::lower_bound(served.begin(), served.end(), child) - served.begin();
+      taken_[trees_.at(leg.tree, child)] = said[static_cast<size_t>(at)];
+    }
   }
 }
 
-void TreeWriter::write_rank(Builder& builder, uint32_t stage, Rank rank,
-                            std::vector<Leg>::const_iterator begin,
-                            std::vector<Leg>::const_iterator end) {
-  if (begin == end) return;
+void TreeWriter::write_run(Builder& builder, uint32_t stage, std::span<const Leg> run) {
+  const Rank rank = run.front().from;
   if (is_up(stage)) {
-    fold(builder, stage, rank, begin, end);
+    fold(builder, stage, run);
   } else {
-    for (auto leg = begin; leg != end; ++leg) {
-      const Rank parent = trees_.parent[trees_.at(leg->tree, rank)];
-      if (parent != kNoRank) await(builder, stage, rank, parent);
+    for (const Leg& leg : run) {
+      const size_t at = trees_.at(leg.tree, rank);
+      if (trees_.parent[at] != kNoRank) await(builder, stage, message_of_[at]);
     }
   }
-  for (auto leg = begin; leg != end; ++leg) {
-    put(builder, stage, *leg);
-    const auto next = leg + 1;
-    if (next != end && next->to == leg->to) continue;
-    arrivals_[stage][{leg->to, rank}] = {builder.signal(rank, lane(stage), leg->to), false};
+  for (size_t i = 0; i < run.size(); ++i) {
+    const Leg& leg = run[i];
+    const size_t child = trees_.at(leg.tree, is_up(stage) ? leg.from : leg.to);
+    if (is_up(stage)) {
+      // The scratch of this stage is free again: all that goes to one rank is folded at once.
+      const bool is_first = i == 0 || run[i - 1].to != leg.to;
+      if (is_first && taken_[child].v > 0) {
+        builder.wait(rank, lane(stage), taken_[child], header_.stages);
+      }
+      put_up(builder, lane(stage), leg);
+    } else {
+      put_down(builder, lane(stage), leg);
+    }
+    message_of_[child] = static_cast<uint32_t>(messages_.size());
+    const bool is_last = i + 1 == run.size() || run[i + 1].to != leg.to;
+    if (is_last) messages_.push_back({builder.signal(rank, lane(stage), leg.to), leg.to});
   }
 }
 
-void TreeWriter::put(Builder& builder, uint32_t stage, const Leg& leg) {
-  if (is_up(stage)) {
-    const size_t at = trees_.at(leg.tree, leg.from);
-    const auto taken = taken_[stage].find({leg.from, leg.to});
-    const bool is_new = arrivals_[stage].try_emplace({leg.to, leg.from}).second;
-    // The scratch of this stage is free again.
-    if (is_new && taken != taken_[stage].end()) {
-      builder.wait(leg.from, lane(stage), taken->second, header_.stages);
-    }
-    const Slice source =
-        children_[at].empty()
-            ? buffer(leg.from, BufferId::input, leg.tree)
-            : scratch(leg.from, raw_slots_ + partial_slots_ + sum_of_[at], leg.tree);
-    builder.copy(leg.from, lane(stage), parts_of(leg.tree), arrived(leg.tree, leg.from), source);
-    return;
-  }
-  auto& entered = entered_[{leg.from, lane(stage)}];
+void TreeWriter::put_up(Builder& builder, int at_lane, const Leg& leg) {
+  const Slice source = children(leg.tree, leg.from).empty()
+                           ? buffer(leg.from, BufferId::input, leg.tree)
+                           : sum(leg.tree, leg.from);
+  builder.copy(leg.from, at_lane, parts_of(leg.tree), arrived(leg.tree, leg.from), source);
+}
+
+void TreeWriter::put_down(Builder& builder, int at_lane, const Leg& leg) {
+  auto& entered =
+      entered_[static_cast<size_t>(leg.from) * lane_count_ + static_cast<size_t>(at_lane)];
   entered.resize(static_cast<size_t>(trees_.rank_count), false);
   if (!entered[static_cast<size_t>(leg.to)]) {
-    builder.wait_record(leg.from, lane(stage), leg.to);
+    builder.wait_record(leg.from, at_lane, leg.to);
     entered[static_cast<size_t>(leg.to)] = true;
   }
-  builder.copy(leg.from, lane(stage), parts_of(leg.tree),
-               buffer(leg.to, BufferId::output, leg.tree),
+  builder.copy(leg.from, at_lane, parts_of(leg.tree), buffer(leg.to, BufferId::output, leg.tree),
                buffer(leg.from, BufferId::output, leg.tree));
 }
 

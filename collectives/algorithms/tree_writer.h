@@ -1,11 +1,13 @@
 // Writes schedules in which data flows along trees, one tree for each part: down from the root to
 // everybody, or up with a partial sum at every fork, or up and then down. Each depth of the trees
 // has a lane of its own (as far as there are lanes), so that tile t is sent from one depth while
-// tile t + 1 is sent from the depth above. Lives for one call of a generator.
+// tile t + 1 is sent from the depth above; one more lane only waits. Roots do not run far ahead:
+// what they send first would take the links from what others pass on, which is missed later.
+// Lives for one call of a generator.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <span>
 #include <vector>
 
 #include "collectives/schedule.h"
@@ -40,31 +42,43 @@ class TreeWriter {
     Rank to = 0;
     uint32_t tree = 0;
   };
-  struct Received {
+  // What a lane sends to one rank at a stage, under one signal.
+  struct Message {
     Mark mark;
+    Rank to = kNoRank;
     bool is_awaited = false;
+    bool is_last = false;  // nobody waits for it in order to pass it on
   };
-  using Arrivals = std::map<std::pair<Rank, Rank>, Received>;  // by (to, from)
 
   void find_legs();
+  void share_lanes();
+  void sort_legs(std::vector<Leg>& legs) const;
   void find_slots();
   void write_stages(Builder& builder);
   void write_stage(Builder& builder, uint32_t stage);
-  void write_rank(Builder& builder, uint32_t stage, Rank rank,
-                  std::vector<Leg>::const_iterator begin, std::vector<Leg>::const_iterator end);
-  void fold(Builder& builder, uint32_t stage, Rank rank, std::vector<Leg>::const_iterator begin,
-            std::vector<Leg>::const_iterator end);
-  void await(Builder& builder, uint32_t stage, Rank rank, Rank from);
-  void await_rest(Builder& builder, uint32_t stage);
-  void put(Builder& builder, uint32_t stage, const Leg& leg);
+  void hold_back(Builder& builder);
+  void write_run(Builder& builder, uint32_t stage, std::span<const Leg> run);
+  void fold(Builder& builder, uint32_t stage, std::span<const Leg> run);
+  void await(Builder& builder, uint32_t stage, uint32_t message);
+  void await_rest(Builder& builder, Message& message);
+  // Legs from one rank.
+  template <class Write>
+  void each_run(std::span<const Leg> legs, Write write) const;
+  void put_up(Builder& builder, int lane, const Leg& leg);
+  void put_down(Builder& builder, int lane, const Leg& leg);
   bool is_up(uint32_t stage) const { return up_ && stage < trees_.depth_max; }
-  int lane(uint32_t stage) const { return static_cast<int>(stage % lane_count_); }
+  int lane(uint32_t stage) const { return lane_of_[stage]; }
   Parts parts_of(uint32_t tree) const { return {trees_.parts[tree], trees_.parts[tree] + 1}; }
   Slice buffer(Rank rank, BufferId buffer, uint32_t tree) const;
   Slice scratch(Rank rank, uint32_t block, uint32_t tree) const {
     return {rank, BufferId::scratch, block, trees_.parts[tree]};
   }
+  Slice sum(uint32_t tree, Rank rank) const;
   Slice arrived(uint32_t tree, Rank child) const;
+  std::span<const Rank> children(uint32_t tree, Rank rank) const {
+    const size_t at = trees_.at(tree, rank);
+    return std::span(children_).subspan(first_child_[at], first_child_[at + 1] - first_child_[at]);
+  }
 
   const RankTrees& trees_;
   ScheduleHeader header_;
@@ -72,17 +86,24 @@ class TreeWriter {
   bool up_;
   bool down_;
   uint32_t stage_count_ = 0;  // in which something is sent
-  uint32_t lane_count_ = 1;
-  std::vector<std::vector<Leg>> legs_;       // by stage
-  std::vector<std::vector<Rank>> children_;  // by at(); where sums go up
-  std::vector<uint32_t> slot_of_;            // by at() of the child: where its parent has it
-  std::vector<uint32_t> sum_of_;             // by at(): where a sum waits to go up
+  uint32_t lane_count_ = 2;
+  std::vector<int> lane_of_;            // by stage
+  uint32_t window_ = 0;                 // tiles that a root may be ahead; 0: does not matter
+  std::vector<std::vector<Leg>> legs_;  // by stage
+  // Where sums go up:
+  std::vector<uint32_t> first_child_;  // by at(), and one past the end
+  std::vector<Rank> children_;
+  std::vector<uint32_t> slot_of_;  // by at() of the child: where its parent has it
+  std::vector<uint32_t> sum_of_;   // by at(): where a sum waits to go up
   uint32_t raw_slots_ = 0;
   uint32_t partial_slots_ = 0;
   uint32_t sum_slots_ = 0;
-  std::vector<Arrivals> arrivals_;                             // by stage
-  std::vector<std::map<std::pair<Rank, Rank>, Mark>> taken_;   // by stage: (child, parent), folded
-  std::map<std::pair<Rank, int>, std::vector<bool>> entered_;  // peers by rank and lane
+  std::vector<Mark> taken_;  // by at() of the child: its parent has folded what it sent
+
+  std::vector<Message> messages_;           // sent so far, by stage
+  size_t first_of_stage_before_ = 0;        // in messages_
+  std::vector<uint32_t> message_of_;        // by at() of the child: the last that carried the tree
+  std::vector<std::vector<bool>> entered_;  // by rank and lane: peers
 };
 
 }  // namespace unirack

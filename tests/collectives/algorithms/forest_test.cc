@@ -2,13 +2,20 @@
 // the graph does not say enough.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <map>
+#include <ostream>
 #include <random>
 #include <string>
 
 #include "collectives/algorithms/algorithms.h"
 #include "collectives/forest/forest.h"
+#include "collectives/simulate/simulate.h"
 #include "collectives/verify.h"
+#include "lib/topology/bound/bound.h"
+#include "lib/topology/bound/cut_network.h"
+#include "lib/topology/bound/rational.h"
 #include "lib/topology/generate/generate.h"
 #include "lib/topology/reach.h"
 #include "tests/support/graphs.h"
@@ -47,6 +54,12 @@ Graph fabric(const std::string& spec) {
 
 Request request_for(Collective collective, Rank root = 0) {
   return {.collective = collective, .root = root, .type = DataType::int32, .count = 4096};
+}
+
+// Of all-gathers by k trees from each member, in bytes/s.
+Rational forest_rate(const Graph& graph, uint32_t k) {
+  const CutNetwork network = cut_network_of(graph);
+  return forest_algbw(network, pack_all_gather(graph, network, k).value());
 }
 
 constexpr Collective kCollectives[] = {Collective::all_gather, Collective::broadcast,
@@ -112,6 +125,77 @@ TEST(ForestSchedule, PutsEveryPartOnce) {
   }
   EXPECT_EQ(arrived.size(), 16u * 16 * 3);
   for (const auto& [place, times] : arrived) EXPECT_EQ(times, 1);
+}
+
+// Roots do not run ahead, and every depth has a lane: links that limit never wait for long. The
+// larger fabrics are in perf/topo/forest_bench.cc.
+struct RateRow {
+  const char* spec;
+  Collective collective;
+  uint32_t k;
+  uint64_t tiles;
+  int thousandths;  // of the optimum, that simulation reaches at least
+};
+
+void PrintTo(const RateRow& row, std::ostream* out) {
+  *out << row.spec << " " << collective_name(row.collective) << " k=" << row.k;
+}
+
+class ForestRates : public ::testing::TestWithParam<RateRow> {};
+
+TEST_P(ForestRates, ComeNearTheOptimum) {
+  const RateRow& row = GetParam();
+  const Graph graph = fabric(row.spec);
+  const Schedule schedule =
+      forest_with(topology_of(graph), request_for(row.collective), row.k).value();
+  const Network network = Network::of_graph(graph, Costs()).value();
+  const uint64_t block_bytes = 1'000'000'000;
+  const SimulatedCall call{block_bytes / 4, DataType::int32, ReduceOp::sum,
+                           block_bytes / row.tiles};
+  const Result<Simulation> simulation = simulate(schedule, network, call);
+  ASSERT_TRUE(simulation) << simulation.error().detail;
+  const double simulated = algorithm_bandwidth(schedule, call, simulation->time_ps) / 1e9;
+  const Rational best = Bounds(graph).all_gather().algbw;
+  // As much goes up as comes down; links are alike both ways here.
+  const int ways = row.collective == Collective::all_reduce ? 2 : 1;
+  const double bound =
+      static_cast<double>(best.numerator) / static_cast<double>(best.denominator) / ways / 1e9;
+  const Rational packed = forest_rate(graph, row.k);
+  std::printf(
+      "%-20s %-14s k %2u: bound %8.3f GB/s, packed %8.3f, simulated %8.3f (%.2f%%)\n", row.spec,
+      std::string(collective_name(row.collective)).c_str(), row.k, bound,
+      static_cast<double>(packed.numerator) / static_cast<double>(packed.denominator) / ways / 1e9,
+      simulated, 100 * simulated / bound);
+  EXPECT_GE(simulated * 1000, bound * row.thousandths);
+  EXPECT_LE(simulated, bound * 1.000001);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fabrics, ForestRates,
+    ::testing::Values(RateRow{"dgx-a100:boxes=2", Collective::all_gather, 1, 64, 989},
+                      RateRow{"dgx-a100:boxes=2", Collective::all_gather, 13, 64, 950},
+                      RateRow{"dgx-a100:boxes=2", Collective::reduce_scatter, 1, 64, 989},
+                      RateRow{"dgx-a100:boxes=2", Collective::all_reduce, 1, 64, 983},
+                      RateRow{"ndv2", Collective::all_gather, 6, 512, 995},
+                      RateRow{"ndv2", Collective::reduce_scatter, 6, 256, 990},
+                      RateRow{"ndv2:chassis=2", Collective::all_gather, 1, 256, 998},
+                      RateRow{"hypercube:8", Collective::all_gather, 3, 256, 980},
+                      RateRow{"dgx-h100", Collective::all_gather, 1, 64, 990}));
+
+// Trees may be deeper than there are lanes.
+TEST(ForestSchedule, OfDeepTreesSharesLanes) {
+  GraphBuilder builder;
+  for (uint32_t i = 0; i < kLanesMax + 2; ++i) {
+    const NodeIndex gpu = testing::add(builder, NodeKind::gpu, "gpu" + std::to_string(i));
+    if (i == 0) continue;
+    builder.join({.from = gpu - 1, .to = gpu, .kind = LinkKind::nvlink, .bandwidth = 1});
+  }
+  const Topology chain = topology_of(testing::build(std::move(builder)));
+  for (const Collective collective : {Collective::broadcast, Collective::reduce}) {
+    const Result<Schedule> schedule = forest_with(chain, request_for(collective), 1);
+    expect_proven(schedule);
+    EXPECT_LE(schedule->program_view(0).lanes.size(), kLanesMax);
+  }
 }
 
 TEST(ForestSchedule, RandomPoolsAreProven) {
