@@ -17,7 +17,7 @@ endif()
 # not export, so it is linked with the objects. Its commands are built for the tests too.
 file(GLOB UNIRACK_TOPO_SOURCES CONFIGURE_DEPENDS perf/topo/*.cc)
 list(REMOVE_ITEM UNIRACK_TOPO_SOURCES ${PROJECT_SOURCE_DIR}/perf/topo/main.cc
-  ${PROJECT_SOURCE_DIR}/perf/topo/bound_bench.cc)
+  ${PROJECT_SOURCE_DIR}/perf/topo/bound_bench.cc ${PROJECT_SOURCE_DIR}/perf/topo/forest_bench.cc)
 add_library(unirack_topo_commands STATIC ${UNIRACK_TOPO_SOURCES})
 target_link_libraries(unirack_topo_commands PUBLIC unirack_perf_common)
 unirack_unity(unirack_topo_commands)
@@ -57,6 +57,10 @@ if(LEMON_LIBRARY)
   target_link_libraries(bound_bench PRIVATE unirack_topology unirack_objects CLI11::CLI11
     ${LEMON_LIBRARY})
 endif()
+# What packed forests reach in simulation; not installed.
+add_executable(forest_bench perf/topo/forest_bench.cc)
+target_link_libraries(forest_bench PRIVATE unirack_topo_commands unirack_topology unirack_objects
+  CLI11::CLI11)
 
 # Each runs small, with ranks as threads and as processes; the data is checked.
 function(unirack_add_perf_test name program)
