@@ -202,7 +202,7 @@ Result<std::unique_ptr<Communicator>> Communicator::split(int color, int key,
   Rank new_rank = 0;
   while (group[static_cast<size_t>(new_rank)].second != rank_) ++new_rank;
   return create(id, new_rank, static_cast<int>(group.size()), config,
-                engine_->fabric().machine_view);
+                Known{engine_->fabric().machine_view, calibration_});
 }
 
 }  // namespace unirack

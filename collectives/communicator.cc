@@ -41,7 +41,7 @@ Communicator::Communicator(Rank rank, int rank_count, Config config)
 
 Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, Rank rank,
                                                            int rank_count, Config config,
-                                                           std::vector<std::byte> machine_view) {
+                                                           Known known) {
   if (rank_count < 1 || rank < 0 || rank >= rank_count) {
     return make_error(Code::invalid_argument, "rank " + std::to_string(rank) + " of " +
                                                   std::to_string(rank_count) +
@@ -56,7 +56,7 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   context.job_key = id.key().view();
   context.config = &self->config_;
   auto fabric = UNIRACK_TRY(Fabric::open(context));
-  fabric->machine_view = std::move(machine_view);
+  fabric->machine_view = std::move(known.machine_view);
   Communicator* const borrowed = self.get();
   JoinRequest join;
   join.id = id;
@@ -81,6 +81,9 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   };
   self->control_ = UNIRACK_TRY(ControlPlane::join(join));
   UNIRACK_TRY(fabric->connect(*self->control_, self->config_, deadline));
+  self->calibration_ =
+      known.calibration ? *known.calibration
+                        : UNIRACK_TRY(calibrate(*fabric, *self->control_, self->config_, deadline));
   self->engine_ = UNIRACK_TRY(Engine::create(std::move(fabric), *self->control_, self->config_));
   self->serving_.store(self->engine_.get(), std::memory_order_release);
   // Nobody starts before every rank serves.
@@ -88,14 +91,11 @@ Result<std::unique_ptr<Communicator>> Communicator::create(const UniqueId& id, R
   return self;
 }
 
-// What plans are priced by.
-Costs Communicator::costs() const { return assumed_host_costs(); }
-
 // All make the planner of the same views, costs and settings. The odd one out is named: it differs
 // from most, or where as many differ, from the lowest rank.
 Status Communicator::agree_on_plans(Deadline deadline) {
   const Topology& topology = engine_->topology();
-  const Costs priced = crowded(costs(), crowding_percent(topology));
+  const Costs priced = crowded(calibration_.costs, crowding_percent(topology));
   planner_ = UNIRACK_TRY(Planner::make(topology, priced, make_policy(config_, topology)));
   std::vector<std::byte> mine;
   Writer writer(mine);
@@ -257,7 +257,9 @@ std::optional<Error> Communicator::failure() const {
   return verdict->error;
 }
 
-std::string Communicator::describe() const { return engine_->fabric().describe(); }
+std::string Communicator::describe() const {
+  return engine_->fabric().describe() + to_text(calibration_) + "\n";
+}
 
 std::string Communicator::explain() {
   if (!last_request_) return "no operation yet\n";

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "collectives/calibrate/calibrate.h"
 #include "collectives/engine.h"
 #include "collectives/layout.h"
 #include "collectives/planner.h"
@@ -51,16 +52,21 @@ void keep_rendezvous(std::unique_ptr<Rendezvous> rendezvous);
 
 class Communicator {
  public:
-  // `machine_view`: of an earlier pool, so that the machine need not be discovered again.
+  // What a pool that all ranks were in before has found out, so that nobody looks again.
+  struct Known {
+    std::vector<std::byte> machine_view;
+    std::optional<Calibration> calibration;
+  };
   static Result<std::unique_ptr<Communicator>> create(const UniqueId& id, Rank rank, int rank_count,
-                                                      Config config,
-                                                      std::vector<std::byte> machine_view = {});
+                                                      Config config, Known known = {});
   ~Communicator();
 
   Rank rank() const { return rank_; }
   int rank_count() const { return rank_count_; }
   const Config& config() const { return config_; }
   Engine& engine() { return *engine_; }
+  // What plans are priced by; the same on all ranks.
+  const Calibration& calibration() const { return calibration_; }
 
   // Checks the call, plans it and starts it; the id is the engine's.
   Result<uint64_t> start(Call call);
@@ -87,7 +93,6 @@ class Communicator {
  private:
   Communicator(Rank rank, int rank_count, Config config);
 
-  Costs costs() const;
   Status agree_on_plans(Deadline deadline);
   Status check(const Call& call) const;
   Status check_overlap(const Call& call) const;
@@ -99,6 +104,7 @@ class Communicator {
   const Rank rank_;
   const int rank_count_;
   const Config config_;
+  Calibration calibration_;
   std::unique_ptr<ControlPlane> control_;
   std::unique_ptr<Engine> engine_;
   std::atomic<Engine*> serving_ = nullptr;  // set while callbacks may use the engine

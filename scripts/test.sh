@@ -40,6 +40,9 @@ if [[ -z ${UNIRACK_TEST_DATA:-} && -d ../shared/data ]]; then
   export UNIRACK_TEST_DATA
 fi
 
+# Tests leave nothing in the user's home.
+export UNIRACK_CALIBRATION=${UNIRACK_CALIBRATION:-default}
+
 passed=0
 failed=0
 skipped=0

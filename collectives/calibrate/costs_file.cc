@@ -88,6 +88,8 @@ std::vector<std::string_view> words_of(std::string_view line) {
 
 class Parser {
  public:
+  explicit Parser(const Costs& base) : costs_(base) {}
+
   Result<Costs> parse(std::string_view text) {
     if (text.size() > kCostsFileMax) {
       return make_error(Code::invalid_argument, "expected at most 16 KiB, found more");
@@ -170,7 +172,7 @@ class Parser {
     return expected("one of " + names, word);
   }
 
-  Costs costs_ = assumed_costs();
+  Costs costs_;
   std::vector<CostLine> lines_;
   std::vector<size_t> seen_;  // by line of the table: where it stood, or 0
   size_t number_ = 0;
@@ -223,11 +225,13 @@ std::string to_text(const Costs& costs) {
   return text;
 }
 
-Result<Costs> costs_from_text(std::string_view text) { return Parser().parse(text); }
+Result<Costs> costs_from_text(std::string_view text, const Costs& base) {
+  return Parser(base).parse(text);
+}
 
-Result<Costs> read_costs_file(const std::string& path) {
+Result<Costs> read_costs_file(const std::string& path, const Costs& base) {
   const std::string text = UNIRACK_TRY(read_text(path));
-  auto costs = costs_from_text(text);
+  auto costs = costs_from_text(text, base);
   if (!costs) return with_file(path, costs.error());
   return costs;
 }
@@ -255,12 +259,9 @@ std::string summary_of(const Costs& costs) {
                         to_text(static_cast<LinkKind>(i)), in_us(link.latency_ps),
                         in_us(link.gap_ps), in_gb(link.bandwidth));
   }
-  const Costs assumed = assumed_costs();
+  const auto is = [&](const Costs& known) { return costs == known; };
+  if (is(assumed_costs()) || is(assumed_host_costs())) return "as assumed";
   const auto type = static_cast<size_t>(DataType::float32);
-  if (text.empty() && costs.copy_bandwidth == assumed.copy_bandwidth &&
-      costs.reduce_bandwidth == assumed.reduce_bandwidth) {
-    return costs == assumed ? "as assumed" : "as given";
-  }
   return text + fmt::format("copies {:.1f} GB/s; float sums {:.1f} GB/s",
                             in_gb(costs.copy_bandwidth), in_gb(costs.reduce_bandwidth[type]));
 }

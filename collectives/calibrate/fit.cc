@@ -45,7 +45,7 @@ Result<std::vector<TimedSample>> points_of(std::span<const TimedSample> samples)
   }
   std::vector<TimedSample> points;
   for (auto& [amount, times] : by_amount) {
-    points.push_back({amount, lower_quartile(std::move(times))});
+    points.push_back({amount, lower_eighth(std::move(times))});
   }
   return points;
 }
@@ -85,9 +85,9 @@ Error about(std::string_view what, Error error) {
 
 }  // namespace
 
-uint64_t lower_quartile(std::vector<uint64_t> values) { return quantile(std::move(values), 1, 4); }
+uint64_t lower_eighth(std::vector<uint64_t> values) { return quantile(std::move(values), 1, 8); }
 
-uint64_t median(std::vector<uint64_t> values) { return quantile(std::move(values), 1, 2); }
+uint64_t lower_median(std::vector<uint64_t> values) { return quantile(std::move(values), 1, 2); }
 
 uint64_t FittedLine::ps_per_unit() const { return (rise_ps + run / 2) / run; }
 
@@ -131,7 +131,7 @@ Result<LinkCosts> fit_link(std::span<const RoundTrip> trips, bool holds_lane) {
   const auto rate = fit_line(sizes);
   if (!rate) return about("the bandwidth", rate.error());
   LinkCosts costs;
-  const uint64_t half = lower_quartile(empty) / 2;
+  const uint64_t half = lower_eighth(empty) / 2;
   costs.gap_ps = std::min(half, gap->ps_per_unit());
   costs.latency_ps = half - costs.gap_ps;
   costs.bandwidth = rate->units_per_second();

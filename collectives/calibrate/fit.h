@@ -1,10 +1,10 @@
 // From how long round trips took to what a link costs. Pure, in whole numbers.
 //
 // What disturbs a measurement (another process, an interrupt) only ever adds time, often much. So
-// what was done several times stands for its lower quartile, and a line through such points is
+// what was done several times stands for its lower eighth, and a line through such points is
 // Theil and Sen's: the median of the slopes between all pairs, each weighted by its distance
-// (Jaeckel 1972), so that the largest messages decide a rate. A quarter of the points may be
-// anything. What makes no sense (no two sizes, time that does not grow) is refused with the reason.
+// (Jaeckel 1972), so that the largest messages decide a rate. What makes no sense (no two sizes,
+// time that does not grow) is refused with the reason.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ struct RoundTrip {
 Result<LinkCosts> fit_link(std::span<const RoundTrip> trips, bool holds_lane);
 
 // Of a copy of the values; 0 of none. The lesser of two in the middle.
-uint64_t lower_quartile(std::vector<uint64_t> values);
-uint64_t median(std::vector<uint64_t> values);
+uint64_t lower_eighth(std::vector<uint64_t> values);
+uint64_t lower_median(std::vector<uint64_t> values);
 
 }  // namespace unirack

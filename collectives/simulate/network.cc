@@ -97,15 +97,15 @@ ShapeResources make_resources(const PoolShape& shape, const Costs& costs) {
   return made;
 }
 
-LinkKind kind_of_transport(const std::string& transport, LinkKind fallback) {
+}  // namespace
+
+LinkKind link_kind_of(std::string_view transport, LinkKind fallback) {
   if (transport == "nvlink") return LinkKind::nvlink;
   if (transport == "verbs" || transport == "ucx") return LinkKind::infiniband;
   if (transport == "shm" || transport == "loopback") return LinkKind::shared_memory;
   if (transport == "tcp") return LinkKind::ethernet;
   return fallback;
 }
-
-}  // namespace
 
 Result<Network> Network::of_shape(const PoolShape& shape, const Costs& costs) {
   if (shape.domain_of.empty() || shape.rail_count == 0) {
@@ -128,12 +128,12 @@ Result<Network> Network::of_topology(const Topology& topology, const Costs& cost
   }
   for (const auto& domain : domains) {
     if (domain.size() < 2) continue;
-    shape.inner = kind_of_transport(topology.link(domain[0], domain[1]).transport, shape.inner);
+    shape.inner = link_kind_of(topology.link(domain[0], domain[1]).transport, shape.inner);
     break;
   }
   if (domains.size() > 1) {
     const RankLink link = topology.link(domains[0][0], domains[1][0]);
-    shape.outer = kind_of_transport(link.transport, shape.outer);
+    shape.outer = link_kind_of(link.transport, shape.outer);
     shape.rail_count = std::max(1u, link.rail_count);
   }
   return of_shape(shape, costs);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "collectives/simulate/costs.h"
@@ -35,6 +36,9 @@ struct MessageRoute {
   LinkCosts costs;
   std::vector<ResourceUse> uses;  // ascending by resource
 };
+
+// What messages of a transport are charged as; `fallback` where it does not say.
+LinkKind link_kind_of(std::string_view transport, LinkKind fallback);
 
 // Finds paths; one for each way of describing a pool.
 class Router {

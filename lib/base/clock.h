@@ -1,4 +1,5 @@
-// The only place where time is read. The clock is steady; wall-clock time is used nowhere.
+// The only place where time is read. The clock is steady; wall-clock time is used
+// nowhere but for the age of files (collectives/calibrate/cache.h).
 #pragma once
 
 #include <chrono>

@@ -73,6 +73,9 @@ constexpr Variable kVariables[] = {
      "let shm copy private buffers with process_vm_readv where the system permits"},
     {"SPIN_US", &Config::spin_us, -1, 1'000'000, "",
      "how long a waiter spins before it sleeps; -1 decides by cores and ranks"},
+    {"CALIBRATION", &Config::calibration, 0, 0, "auto, default or a path",
+     "what plans are priced by: measured once and kept, published constants, or a file; rank 0's "
+     "counts"},
 };
 static_assert(std::size(kVariables) <= 25, "more variables than a user can know");
 
@@ -202,6 +205,7 @@ std::string size_text(uint64_t bytes) {
 
 // Defaults only, so only what a default can be. Lists, texts and ranges start out empty.
 std::string show(const int& value) { return value == -1 ? "" : std::to_string(value); }
+std::string show(const std::string& value) { return value; }
 std::string show(const bool& value) { return value ? "1" : "0"; }
 std::string show(const uint64_t& value) { return size_text(value); }
 std::string show(const milliseconds& value) { return std::to_string(value.count()); }
@@ -233,6 +237,15 @@ std::string expected(const Variable& variable) {
 
 std::string full_name(const Variable& variable) {
   return fmt::format("{}{}", kPrefix, variable.name);
+}
+
+// As the XDG base directory specification has it: only absolute paths count.
+std::string default_cache_folder(const Config::Lookup& lookup) {
+  const char* folder = lookup("XDG_CACHE_HOME");
+  if (folder != nullptr && *folder == '/') return fmt::format("{}/unirack", folder);
+  const char* home = lookup("HOME");
+  if (home != nullptr && *home == '/') return fmt::format("{}/.cache/unirack", home);
+  return "";
 }
 
 // Levenshtein's distance between two names.
@@ -284,6 +297,7 @@ Result<Config> Config::from_environment(const Lookup& lookup) {
           fmt::format("{} is '{}', expected {}", name, text.substr(0, 80), expected(variable)));
     }
   }
+  config.cache_folder = default_cache_folder(lookup);
   if (config.rank >= 0 && config.rank_count >= 0 && config.rank >= config.rank_count) {
     return make_error(Code::invalid_argument,
                       fmt::format("UNIRACK_RANK is {}, expected less than UNIRACK_RANK_COUNT, {}",
@@ -331,10 +345,10 @@ std::string config_markdown() {
   std::string text =
       "# Configuration\n\n"
       "<!-- Generated from the table in lib/base/config.cc by scripts/config_docs.sh. -->\n\n"
-      "Unirack reads these environment variables when a pool is joined, and nothing else. An "
-      "empty\n"
-      "value counts as unset. Sizes take the suffixes K, M and G (powers of 1024). A value that\n"
-      "does not fit is an error; an unknown `UNIRACK_` name is a warning.\n\n"
+      "Unirack reads these environment variables when a pool is joined, and `XDG_CACHE_HOME` and\n"
+      "`HOME` to find its cache, and nothing else. An empty value counts as unset. Sizes take the\n"
+      "suffixes K, M and G (powers of 1024). A value that does not fit is an error; an unknown\n"
+      "`UNIRACK_` name is a warning.\n\n"
       "| variable | value | default | meaning |\n|---|---|---|---|\n";
   for (const Variable& variable : kVariables) {
     const std::string value = default_text(variable);

@@ -53,6 +53,10 @@ struct Config {
   uint64_t tile_bytes = 0;
   bool cma = true;
   int spin_us = -1;
+  std::string calibration = "auto";  // "default", or a file's path
+  // Where to keep what is worth keeping between jobs: XDG_CACHE_HOME/unirack or
+  // HOME/.cache/unirack. Empty: nowhere.
+  std::string cache_folder;
 
   // Like getenv: null when unset. An empty value counts as unset.
   using Lookup = std::function<const char*(const char* name)>;

@@ -48,7 +48,9 @@ class Unirack(Contestant):
             rack = rank // at.ranks
             words = [f"UNIRACK_RENDEZVOUS=10.0.0.1:{port}", f"UNIRACK_SECRET_FILE={secret}",
                      f"UNIRACK_RANK={rank}", f"UNIRACK_RANK_COUNT={at.rank_count}",
-                     f"UNIRACK_DOMAIN=rack{rack}"]
+                     f"UNIRACK_DOMAIN=rack{rack}",
+                     # Shaped links look alike, so what was measured on others must not be found.
+                     f"XDG_CACHE_HOME={at.folder / 'cache'}"]
             if self.flat:
                 words.append(f"UNIRACK_ALGORITHM={FLAT}")
             lines.append(in_rack(rack, ["env", *words, str(self.binary), str(at.socket), self.name]))

@@ -38,6 +38,7 @@ struct Member {
     };
     const auto control = pool.join(std::move(join));
     UNIRACK_TRY(fabric->connect(*control, config, deadline_in(std::chrono::seconds(20))));
+    if (options.on_fabric) UNIRACK_TRY(options.on_fabric(*fabric, *control, config));
     const auto engine = UNIRACK_TRY(Engine::create(std::move(fabric), *control, config));
     serving.store(engine.get());
     UNIRACK_TRY(control->exchange({}, kNoDeadline));

@@ -15,6 +15,8 @@ struct EnginePoolOptions {
   std::vector<std::string> domains;     // by rank; empty: one domain
   std::vector<int> sum_shape;
   uint64_t scratch_bytes = 1 << 20;
+  // On every rank's thread, when its links stand and before it has an engine.
+  std::function<Status(const Fabric&, ControlPlane&, const Config&)> on_fabric;
 };
 
 // Runs `body` on every rank's own thread; returns the first error of any. Ends when all have ended.

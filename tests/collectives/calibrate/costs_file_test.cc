@@ -64,6 +64,7 @@ TEST_F(CostsFile, WhatIsWrittenIsReadBack) {
 
 TEST_F(CostsFile, WhatNoLineSpeaksOfIsAssumed) {
   EXPECT_EQ(costs_from_text("unirack costs 1").value(), assumed_costs());
+  EXPECT_EQ(costs_from_text("unirack costs 1", random_costs(3)).value(), random_costs(3));
   Costs costs = assumed_costs();
   costs.copy_bandwidth = 7;
   costs.reduce_bandwidth[static_cast<size_t>(DataType::bfloat16)] = 9;
@@ -142,8 +143,9 @@ TEST_F(CostsFile, FilesThatAreNoneAreNamed) {
 TEST_F(CostsFile, TheSummaryTellsWhatWasMeasured) {
   Costs costs = assumed_costs();
   EXPECT_EQ(summary_of(costs), "as assumed");
+  EXPECT_EQ(summary_of(assumed_host_costs()), "as assumed");
   costs.step_ps += 1;
-  EXPECT_EQ(summary_of(costs), "as given");
+  EXPECT_EQ(summary_of(costs), "copies 800.0 GB/s; float sums 800.0 GB/s");
   costs.of(LinkKind::ethernet) = {10'250'000, 2'000'000, 1'250'000'000, false, true};
   costs.copy_bandwidth = 11'000'000'000;
   costs.reduce_bandwidth[static_cast<size_t>(DataType::float32)] = 8'060'000'000;

@@ -32,12 +32,13 @@ void expect_near(uint64_t found, uint64_t expected, uint64_t percent) {
 }
 
 TEST(Fit, QuantilesTakeTheLesserInTheMiddle) {
-  EXPECT_EQ(lower_quartile({}), 0u);
-  EXPECT_EQ(lower_quartile({7}), 7u);
-  EXPECT_EQ(lower_quartile({9, 5, 7}), 5u);
-  EXPECT_EQ(lower_quartile({5, 4, 3, 2, 1}), 2u);
-  EXPECT_EQ(median({4, 1}), 1u);
-  EXPECT_EQ(median({3, 9, 1}), 3u);
+  EXPECT_EQ(lower_eighth({}), 0u);
+  EXPECT_EQ(lower_eighth({7}), 7u);
+  EXPECT_EQ(lower_eighth({9, 5, 7}), 5u);
+  EXPECT_EQ(lower_eighth({5, 4, 3, 2, 1}), 1u);
+  EXPECT_EQ(lower_eighth({9, 8, 7, 6, 5, 4, 3, 2, 1}), 2u);
+  EXPECT_EQ(lower_median({4, 1}), 1u);
+  EXPECT_EQ(lower_median({3, 9, 1}), 3u);
 }
 
 TEST(Fit, ALineIsFoundExactly) {
@@ -68,7 +69,7 @@ TEST(Fit, DisturbanceChangesLittle) {
   const LinkCosts link{15'000'000, 1'000'000, 2'000'000'000, false, true};
   for (unsigned seed = 0; seed < 50; ++seed) {
     std::mt19937 random(seed);
-    std::vector<RoundTrip> trips = trips_of(link, 32);
+    std::vector<RoundTrip> trips = trips_of(link, 16);
     for (RoundTrip& trip : trips) {
       trip.elapsed_ps += trip.elapsed_ps * (random() % 4) / 100;
       if (random() % 3 == 0) trip.elapsed_ps += trip.elapsed_ps * (random() % 100);

@@ -36,7 +36,18 @@ TEST(Config, UnsetAndEmptyGiveDefaults) {
     EXPECT_EQ(config.tcp_connections, 2);
     EXPECT_TRUE(config.cma);
     EXPECT_TRUE(config.transports.empty());
+    EXPECT_EQ(config.calibration, "auto");
+    EXPECT_EQ(config.cache_folder, "");
   }
+}
+
+TEST(Config, TheCacheLiesWhereTheSystemHasCaches) {
+  EXPECT_EQ(parse({{"HOME", "/home/me"}}).value().cache_folder, "/home/me/.cache/unirack");
+  EXPECT_EQ(parse({{"HOME", "/home/me"}, {"XDG_CACHE_HOME", "/var/me"}}).value().cache_folder,
+            "/var/me/unirack");
+  EXPECT_EQ(parse({{"HOME", "/home/me"}, {"XDG_CACHE_HOME", "here"}}).value().cache_folder,
+            "/home/me/.cache/unirack");
+  EXPECT_EQ(parse({{"HOME", "~"}}).value().cache_folder, "");
 }
 
 TEST(Config, EveryKindParses) {
@@ -54,7 +65,8 @@ TEST(Config, EveryKindParses) {
                                {"UNIRACK_SCRATCH_BYTES", "64k"},
                                {"UNIRACK_TILE_BYTES", "1G"},
                                {"UNIRACK_CMA", "0"},
-                               {"UNIRACK_SPIN_US", "-1"}})
+                               {"UNIRACK_SPIN_US", "-1"},
+                               {"UNIRACK_CALIBRATION", "/etc/costs.txt"}})
                             .value();
   EXPECT_EQ(config.rendezvous, "head:29500");
   EXPECT_EQ(config.rank, 3);
@@ -74,6 +86,7 @@ TEST(Config, EveryKindParses) {
   EXPECT_EQ(config.tile_bytes, 1u << 30);
   EXPECT_FALSE(config.cma);
   EXPECT_EQ(config.spin_us, -1);
+  EXPECT_EQ(config.calibration, "/etc/costs.txt");
 }
 
 TEST(Config, RefusalSaysWhatWasExpected) {
