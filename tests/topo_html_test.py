@@ -265,12 +265,34 @@ def check_page(browser, tool, folder, name, arguments, shots):
     return failures
 
 
+def check_plan(browser, tool, folder, name, arguments, shots):
+    """The page of `plan` has no script: all of it is there at once, and nothing sticks out."""
+    failures = Failures()
+    page = os.path.join(folder, name + ".html")
+    subprocess.run([tool, "plan", *arguments, "--html", page], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    browser.open(page)
+    for what, least in ((".timeline rect.t-flow", 8), (".timeline .t-critical", 2),
+                        (".picture path.l", 8), ("tr.chosen", 1), (".envelope div", 2)):
+        count = browser.evaluate(f"document.querySelectorAll('{what}').length")
+        failures.expect(count >= least, f"{count} of {what}, expected at least {least}")
+    wide = browser.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    failures.expect(wide <= 0, f"the page is {wide} pixels too wide")
+    check_silence(browser, page, failures)
+    if shots:
+        shot = browser.call("Page.captureScreenshot")["data"]
+        with open(os.path.join(shots, name + ".png"), "wb") as file:
+            file.write(base64.b64decode(shot))
+    print(f"{name}: {os.path.getsize(page)} bytes, {len(failures)} failures", flush=True)
+    return failures
+
+
 def main():
     tool = os.path.abspath(sys.argv[1])
     shots = sys.argv[2] if len(sys.argv) > 2 else None
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:
-        print("skipped: 5 pages: chromium is not installed")
+        print("skipped: 7 pages: chromium is not installed")
         return EXIT_SKIPPED
     pages = {
         "machine": ["show"],
@@ -290,6 +312,12 @@ def main():
         try:
             for name, arguments in pages.items():
                 for failure in check_page(browser, tool, folder, name, arguments, shots):
+                    print(f"{name}: {failure}")
+                    failed += 1
+            plans = {"plan": ["--topology", "dgx-h100", "--sizes", "1K-1G"],
+                     "plan-racks": ["--topology", "nvl72:racks=2", "--size", "1M", "--sizes", "1K-1M"]}
+            for name, arguments in plans.items():
+                for failure in check_plan(browser, tool, folder, name, arguments, shots):
                     print(f"{name}: {failure}")
                     failed += 1
         finally:

@@ -22,7 +22,8 @@ namespace unirack {
 
 namespace {
 
-constexpr uint64_t kTileBytes = 512 * 1024;
+// MSCCL loops over so much of every chunk: a buffer of 4 MiB in eight steps.
+constexpr uint64_t kLoopBytes = 512 * 1024;
 
 struct Sent {
   std::vector<Held> run;
@@ -76,7 +77,7 @@ class Importer {
     header.algorithm = algorithm_.name;
     header.in_place = in_place;
     header.chunks = algorithm_.chunks;
-    header.tile_bytes = kTileBytes;
+    header.tile_bytes = kLoopBytes * header.chunks;
     if (is_reduction(header.collective)) {
       // Of three, the order that the file sums in is its own.
       header.reassociates = header.rank_count > 2;

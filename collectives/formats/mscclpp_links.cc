@@ -94,9 +94,9 @@ std::vector<LaneId> MscclppLinks::visitors(LaneId at) const {
 const std::set<Rank>& MscclppLinks::hosts(LaneId at) const { return hosts_.at(at); }
 
 const std::vector<LaneId>& MscclppLinks::readers(LaneId at, uint32_t index) const {
-  static const std::vector<LaneId> kNobody;
+  static const std::vector<LaneId> nobody;
   const auto found = readers_.find({at, index});
-  return found == readers_.end() ? kNobody : found->second;
+  return found == readers_.end() ? nobody : found->second;
 }
 
 std::optional<LaneId> MscclppLinks::awaited(LaneId at, uint32_t index) const {

@@ -187,10 +187,11 @@ class SimulateCommand : public Command {
     command.option("--fabric-svg", "PATH", fabric_svg_, "write the fabric with its links' loads");
     command.footer(
         "Bytes flow over the links of their route and share them max-min fairly; a message takes\n"
-        "the latency and the gap of its farthest link, a reduction the speed of its rank. Costs\n"
-        "are published ones. busy: while anything flows; load: the time that the bytes take at "
-        "the\n"
-        "link's full rate, of the whole. Nothing beats the bound.\n\n"
+        "the latency and the gap of its farthest link, a reduction the speed of its rank. busy: "
+        "while\n"
+        "anything flows; load: the time that the bytes take at the link's full rate, of the "
+        "whole.\n"
+        "Nothing beats the bound. docs/planning.md explains the model.\n\n"
         "EXIT STATUS\n"
         "  0 simulated, 2 it does not come to an end: a rank or link that it needs is dead,\n"
         "  3 bad usage or input\n\n"
