@@ -30,7 +30,7 @@ struct Policy {
   uint32_t keep_percent = 2;
   // Of all plans that are written out for one size together; more are not considered, so that a
   // large pool is planned in time. The likeliest are written first.
-  uint64_t steps_max = 2'000'000;
+  uint64_t steps_max = 1'500'000;
 
   uint64_t hash() const;
 };

@@ -12,6 +12,7 @@ namespace {
 // So many ranks of a kind are asked for their routes.
 constexpr size_t kSample = 8;
 constexpr double kPsPerSecond = 1e12;
+constexpr double kFar = 1e18;
 
 // Some of `all`, the first and the last among them.
 std::vector<Rank> sample(const std::vector<Rank>& all) {
@@ -84,8 +85,11 @@ class RouteSurvey {
     }
   }
 
-  double latency_ps = 1e18;
-  double gap_ps = 1e18;
+  struct Nearest {
+    double latency_ps = kFar;
+    double gap_ps = kFar;
+  };
+  Nearest inner, outer;
   double inner_rate = 0, outer_rate = 0, domain_rate_max = 0;
   bool inner_limited = true, outer_limited = true, domain_limited = true;
 
@@ -117,8 +121,10 @@ class RouteSurvey {
     MessageRoute route;
     for (const Rank other : to) {
       if (!network_.find(from, other, lane, route)) continue;
-      latency_ps = std::min(latency_ps, static_cast<double>(route.costs.latency_ps));
-      gap_ps = std::min(gap_ps, static_cast<double>(route.costs.gap_ps));
+      Nearest& nearest = topology_.domain_of(from) == topology_.domain_of(other) ? inner : outer;
+      nearest.latency_ps =
+          std::min(nearest.latency_ps, static_cast<double>(route.costs.latency_ps));
+      nearest.gap_ps = std::min(nearest.gap_ps, static_cast<double>(route.costs.gap_ps));
       way.add(route);
     }
     return way;
@@ -155,10 +161,12 @@ LeastCost LeastCost::of(const Topology& topology, const Network& network, int la
   if (topology.rank_count() < 2) return least;
   RouteSurvey survey(topology, network, lanes);
   survey.look();
-  if (survey.latency_ps < 1e18) least.latency_ps_ = survey.latency_ps;
-  if (survey.gap_ps < 1e18) {
-    least.message_ps_ = survey.gap_ps + static_cast<double>(network.costs().step_ps);
-  }
+  const auto step_ps = static_cast<double>(network.costs().step_ps);
+  const auto known = [](double ps) { return ps < kFar ? ps : 0; };
+  least.latency_ps_ = known(std::min(survey.inner.latency_ps, survey.outer.latency_ps));
+  least.outer_latency_ps_ = std::max(least.latency_ps_, known(survey.outer.latency_ps));
+  least.inner_message_ps_ = known(survey.inner.gap_ps) + step_ps;
+  least.outer_message_ps_ = known(survey.outer.gap_ps) + step_ps;
   least.inner_rate_ = survey.inner_limited ? survey.inner_rate : 0;
   least.outer_rate_ = survey.outer_limited ? survey.outer_rate : 0;
   least.domain_rate_ = survey.domain_limited ? survey.domain_rate_max : 0;
@@ -169,18 +177,19 @@ LeastCost LeastCost::of(const Topology& topology, const Network& network, int la
 PlanEffort LeastCost::to_everyone(double times, double blocks) const {
   PlanEffort effort;
   effort.rounds = times;
-  effort.messages = times * (ranks_ - 1);
+  effort.inner_messages = times * (members_ - 1);
+  effort.outer_messages = times * (ranks_ - members_);
   effort.inner_blocks = times * (members_ - 1) * blocks;
   effort.outer_blocks = times * (ranks_ - members_) * blocks;
   effort.domain_blocks = members_ * effort.outer_blocks;
-  effort.steps = ranks_ * effort.messages * 3;
+  effort.steps = ranks_ * times * (ranks_ - 1) * 3;
   return effort;
 }
 
 PlanEffort LeastCost::of_root(double blocks) const {
   PlanEffort effort = to_everyone(1, blocks);
   effort.domain_blocks = effort.outer_blocks;
-  effort.steps = effort.messages * 3;
+  effort.steps = ranks_ * 3;
   return effort;
 }
 
@@ -188,7 +197,7 @@ PlanEffort LeastCost::of_root(double blocks) const {
 PlanEffort LeastCost::in_rounds(double sweeps, double radix) const {
   PlanEffort effort;
   effort.rounds = sweeps * std::floor(std::log(ranks_) / std::log(radix) + 1e-9);
-  effort.messages = effort.rounds;
+  if (domains_ > 1) effort.outer_rounds = sweeps;
   effort.steps = ranks_ * (effort.rounds + 1) * radix * 3;
   return effort;
 }
@@ -196,7 +205,6 @@ PlanEffort LeastCost::in_rounds(double sweeps, double radix) const {
 PlanEffort LeastCost::around(double times, double blocks) const {
   PlanEffort effort;
   effort.rounds = times * (ranks_ - 1);
-  effort.messages = effort.rounds;
   effort.steps = ranks_ * effort.rounds * 4;
   const bool is_within = domains_ == 1;
   (is_within ? effort.inner_blocks : effort.outer_blocks) = effort.rounds * blocks;
@@ -206,10 +214,27 @@ PlanEffort LeastCost::around(double times, double blocks) const {
 
 PlanEffort LeastCost::over_domains(double times) const {
   PlanEffort effort;
-  effort.rounds = members_ > 1 && domains_ > 1 ? 2 : 1;
-  effort.messages = times * (members_ - 1);
-  effort.steps = ranks_ * times * (members_ + domains_) * 4;
+  effort.outer_rounds = domains_ > 1 ? times : 0;
+  effort.rounds = effort.outer_rounds + (members_ > 1 ? times : 0);
+  effort.inner_messages = times * (members_ - 1);
+  effort.steps = ranks_ * times * (members_ + domains_) * 3;
   return effort;
+}
+
+// Whatever the way, this much has to leave a rank or its domain.
+void LeastCost::raise_to_least(Collective collective, PlanEffort& effort) const {
+  const auto raise = [](double& blocks, double least) { blocks = std::max(blocks, least); };
+  if (collective == Collective::all_to_all) {
+    raise(effort.inner_blocks, members_ - 1);
+    raise(effort.outer_blocks, ranks_ - members_);
+    raise(effort.domain_blocks, members_ * (ranks_ - members_));
+  } else if (collective == Collective::reduce_scatter) {
+    if (domains_ == 1) raise(effort.inner_blocks, ranks_ - 1);
+    raise(effort.domain_blocks, ranks_ - members_);
+  } else if (collective == Collective::all_reduce) {
+    if (domains_ == 1) raise(effort.inner_blocks, 1);
+    if (domains_ > 1) raise(effort.domain_blocks, 1);
+  }
 }
 
 PlanEffort LeastCost::effort(Collective collective, std::string_view algorithm) const {
@@ -224,7 +249,7 @@ PlanEffort LeastCost::effort(Collective collective, std::string_view algorithm) 
     const bool is_all = collective == Collective::all_reduce;
     effort = to_everyone(is_all ? 2 : 1, 1 / n);
     // Pulled bytes are read when a rank folds them.
-    if (algorithm == "two_shot_pull") effort.messages = n - 1;
+    if (algorithm == "two_shot_pull") effort.inner_messages = n - 1;
   } else if (algorithm == "scatter_all_gather") {
     effort = to_everyone(1, 1 / n);
   } else if (begins(algorithm, "direct") || begins(algorithm, "pairwise")) {
@@ -240,8 +265,13 @@ PlanEffort LeastCost::effort(Collective collective, std::string_view algorithm) 
   } else if (algorithm == "recursive_doubling" || begins(algorithm, "binomial") ||
              begins(algorithm, "knomial") || begins(algorithm, "bruck") ||
              begins(algorithm, "halving")) {
-    const bool twice = collective == Collective::all_reduce && algorithm != "recursive_doubling";
+    const bool is_all = collective == Collective::all_reduce;
+    const bool twice = is_all && algorithm != "recursive_doubling";
     effort = in_rounds(twice ? 2 : 1, radix_of(algorithm));
+    if (is_all && !twice) effort.any_blocks = effort.rounds;
+    // The root of a tree sends everything to all its children.
+    const bool is_tree = begins(algorithm, "binomial") || begins(algorithm, "knomial");
+    if (is_tree && is_all) effort.any_blocks = effort.rounds / 2 * (radix_of(algorithm) - 1);
     // Of n blocks, every rank sends all but one itself.
     const bool moves_all = collective == Collective::all_gather ||
                            collective == Collective::reduce_scatter ||
@@ -250,41 +280,52 @@ PlanEffort LeastCost::effort(Collective collective, std::string_view algorithm) 
   } else if (begins(algorithm, "two_level") || begins(algorithm, "three_level")) {
     const bool is_all = collective == Collective::all_reduce;
     effort = over_domains(is_all ? 2 : 1);
+    if (algorithm.ends_with("_pipelined")) effort.steps *= 2;
+    // Every member of equal domains is a leader.
+    if (is_all && n == members_ * domains_) {
+      if (begins(algorithm, "two_level") && algorithm != "two_level_halving") {
+        effort.outer_messages = 2 * (domains_ - 1);
+      }
+      effort.inner_blocks = 2 * (members_ - 1) / members_;
+      effort.outer_blocks = 2 / members_ * (domains_ - 1) / domains_;
+    }
   } else if (begins(algorithm, "single_leader") || begins(algorithm, "multi_leader")) {
     effort = over_domains(1);
-    effort.messages = 0;
+    effort.inner_messages = 0;
+    if (collective == Collective::all_reduce) effort.outer_blocks = domains_ - 1;
   } else if (begins(algorithm, "forest")) {
     effort.rounds = 1;
     effort.steps = n * n * 6;
   }
   if (!reduces) effort.folded_blocks = 0;
-  // Whatever the way, this much has to leave a rank or its domain.
-  const auto raise = [](double& blocks, double least) { blocks = std::max(blocks, least); };
-  if (collective == Collective::all_to_all) {
-    raise(effort.inner_blocks, members_ - 1);
-    raise(effort.outer_blocks, n - members_);
-    raise(effort.domain_blocks, members_ * (n - members_));
-  } else if (collective == Collective::reduce_scatter) {
-    if (domains_ == 1) raise(effort.inner_blocks, n - 1);
-    raise(effort.domain_blocks, n - members_);
-  } else if (collective == Collective::all_reduce) {
-    if (domains_ == 1) raise(effort.inner_blocks, 1);
-    if (domains_ > 1) raise(effort.domain_blocks, 1);
-  }
+  raise_to_least(collective, effort);
   return effort;
 }
 
 uint64_t LeastCost::at_least_ps(const PlanEffort& effort, uint64_t bytes, DataType type) const {
   if (ranks_ < 2 || effort.steps == 0) return 0;
   const double block_ps = static_cast<double>(bytes) * kPsPerSecond;
-  double most = effort.rounds * (latency_ps_ + message_ps_);
-  most = std::max(most, effort.messages * message_ps_ + latency_ps_);
+  const double message_ps = domains_ == 1        ? inner_message_ps_
+                            : ranks_ == domains_ ? outer_message_ps_
+                                                 : std::min(inner_message_ps_, outer_message_ps_);
+  double most = effort.rounds * (latency_ps_ + message_ps) +
+                effort.outer_rounds * (outer_latency_ps_ - latency_ps_);
+  most = std::max(most, effort.inner_messages * inner_message_ps_ +
+                            effort.outer_messages * outer_message_ps_ + latency_ps_);
   const auto through = [&](double blocks, double rate) {
     if (rate > 0) most = std::max(most, blocks * block_ps / rate);
   };
   through(effort.inner_blocks, inner_rate_);
   through(effort.outer_blocks, outer_rate_);
   through(effort.domain_blocks, domain_rate_);
+  const bool goes_both_ways = domains_ > 1 && ranks_ > domains_;
+  const bool is_known =
+      (domains_ == 1 || outer_rate_ > 0) && (ranks_ == domains_ || inner_rate_ > 0);
+  if (is_known) {
+    through(effort.any_blocks, goes_both_ways ? inner_rate_ + outer_rate_
+                               : domains_ > 1 ? outer_rate_
+                                              : inner_rate_);
+  }
   through(effort.folded_blocks,
           static_cast<double>(costs_->reduce_bandwidth[static_cast<size_t>(type)]));
   // A little less, for shares that are rounded.

@@ -17,13 +17,16 @@ namespace unirack {
 
 // Of the busiest rank, but for `steps`.
 struct PlanEffort {
-  double rounds = 1;         // messages that wait for each other
-  double messages = 0;       // that it sends one after the other, of either kind
-  double inner_blocks = 0;   // blocks it sends within its domain
-  double outer_blocks = 0;   // and out of it
-  double domain_blocks = 0;  // blocks that leave its domain, whoever sends them
-  double folded_blocks = 0;  // blocks it folds
-  double steps = 0;          // of all ranks, about
+  double rounds = 1;          // messages that wait for each other
+  double outer_rounds = 0;    // of them between domains
+  double inner_messages = 0;  // that it sends one after the other, within its domain
+  double outer_messages = 0;  // and out of it
+  double inner_blocks = 0;    // blocks it sends within its domain
+  double outer_blocks = 0;    // and out of it
+  double any_blocks = 0;      // blocks it sends, wherever
+  double domain_blocks = 0;   // blocks that leave its domain, whoever sends them
+  double folded_blocks = 0;   // blocks it folds
+  double steps = 0;           // of all ranks, about
 };
 
 class LeastCost {
@@ -40,12 +43,15 @@ class LeastCost {
   PlanEffort in_rounds(double sweeps, double radix) const;
   PlanEffort around(double times, double blocks) const;
   PlanEffort over_domains(double times) const;
+  void raise_to_least(Collective collective, PlanEffort& effort) const;
 
   double ranks_ = 1;
   double domains_ = 1;
-  double members_ = 1;     // of the smallest domain
-  double latency_ps_ = 0;  // of the nearest link
-  double message_ps_ = 0;  // lane and step for a message on the cheapest link
+  double members_ = 1;           // of the smallest domain
+  double latency_ps_ = 0;        // of the nearest link
+  double outer_latency_ps_ = 0;  // of the nearest between domains
+  double inner_message_ps_ = 0;  // lane and step for a message on the cheapest link within
+  double outer_message_ps_ = 0;  // and between domains
   double call_ps_ = 0;
   double inner_rate_ = 0;   // bytes/s out of a rank within its domain; 0: no limit
   double outer_rate_ = 0;   // out of a rank to other domains
