@@ -1,4 +1,5 @@
-// How long a simulation may take, from schedule and network to the result.
+// How long a simulation takes, from schedule and network to the result. It is printed; the tests
+// fail only where it is several times what it should be, since machines differ.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -64,7 +65,8 @@ TEST(SimulateTimed, TwoLevelAllReduceOn1152Ranks) {
   std::printf("network in %.1f ms\n", now_ms() - begin);
   ASSERT_TRUE(network);
   const SimulatedCall call{uint64_t{64} << 20, DataType::float32};
-  EXPECT_LT(simulate_ms(schedule, *network, call, "two-level on 1152"), 100);
+  // 77 to 110 ms where this was written.
+  EXPECT_LT(simulate_ms(schedule, *network, call, "two-level on 1152"), 400);
 }
 
 // Everybody exchanges all it has with the rank that differs in one bit, bit after bit. A pool of so
@@ -123,7 +125,7 @@ TEST(SimulateTimed, LiveFabricOf476Gpus) {
   EXPECT_LT(simulate_ms(ring, *network, call, "live ring"), 1000);
   // No two ranks are alike here, and each has up to 71 messages under way.
   const Schedule two_level = make(Collective::all_gather, "two_level", topology);
-  EXPECT_LT(simulate_ms(two_level, *network, call, "live two-level"), 5000);
+  EXPECT_LT(simulate_ms(two_level, *network, call, "live two-level"), 10'000);
 }
 
 }  // namespace
