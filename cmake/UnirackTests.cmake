@@ -19,7 +19,7 @@ else()
 endif()
 
 if(NOT TARGET unirack_topo_commands)
-  list(FILTER UNIRACK_TEST_SUPPORT EXCLUDE REGEX "/topo_tool\\.cc$")
+  list(FILTER UNIRACK_TEST_SUPPORT EXCLUDE REGEX "/(topo_tool|fabric_pools)\\.cc$")
 endif()
 # The support computes (oracles, interleavings); the tests themselves only compare.
 add_library(unirack_test_support OBJECT ${UNIRACK_TEST_SUPPORT})
