@@ -122,8 +122,10 @@ Status NcclReader::keep(Node& node, xml_node element, std::span<const std::strin
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       key = fmt::format("{}.{}", prefix, name);
     }
-    // Of two attributes of one name NCCL sees the first.
-    if (node.attribute(key).empty()) node.set_attribute(std::move(key), std::string(value));
+    // Of two attributes of one name NCCL sees the first, be it empty.
+    const bool is_known = std::any_of(node.attributes.begin(), node.attributes.end(),
+                                      [&](const auto& known) { return known.first == key; });
+    if (!is_known) node.set_attribute(std::move(key), std::string(value));
   }
   return ok_status();
 }

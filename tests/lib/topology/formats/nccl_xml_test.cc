@@ -430,6 +430,16 @@ TEST(NcclXml, BusIdsThatCannotBeAreRefused) {
             "own or one that it is joined to");
 }
 
+TEST(NcclXml, OfTwoAttributesTheFirstCounts) {
+  const Graph graph = read_nccl_xml(
+                          "<system version='1'><cpu numaid='0'><pci busid='0000:01:00.0' class='' "
+                          "class='0x030200'/></cpu></system>",
+                          {})
+                          .value();
+  EXPECT_EQ(graph.node(*graph.find("host/pci/0000:01:00.0")).kind, NodeKind::pcie);
+  EXPECT_EQ(graph.node(*graph.find("host/pci/0000:01:00.0")).attribute("class"), "");
+}
+
 // 32 of its own; dev, port and gdr are added.
 TEST(NcclXml, TooManyAttributesAreNotWritten) {
   std::string net = "<net name='x'";
