@@ -1,6 +1,7 @@
 #include "collectives/communicator.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 #include <tuple>
 
@@ -102,11 +103,10 @@ Status Communicator::agree_on_plans(Deadline deadline) {
   writer.put(topology.graph().hash());
   writer.put(planner_->hash());
   const auto all = UNIRACK_TRY(control_->exchange(mine, deadline));
-  const auto likeness = [&](const std::vector<std::byte>& one) {
-    return std::count(all.begin(), all.end(), one);
-  };
+  std::map<std::vector<std::byte>, int> alike;
+  for (const auto& one : all) ++alike[one];
   const auto usual = std::max_element(all.begin(), all.end(), [&](const auto& a, const auto& b) {
-    return likeness(a) < likeness(b);
+    return alike[a] < alike[b];
   });
   const auto odd =
       std::find_if(all.begin(), all.end(), [&](const auto& one) { return one != *usual; });

@@ -158,13 +158,12 @@ TEST(PlannerTable, IsWithinThreePercentOfTheBestOnFabrics) {
              "leaf-spine:gpus=32,box=4"};
   }
   for (const std::string& spec : specs) {
-    const auto topology = testing::pool_of_fabric(spec);
-    ASSERT_TRUE(topology) << topology.error().detail;
+    const Topology topology = testing::pool_of(testing::fabric(spec));
     for (const Collective collective : kTabled) {
-      auto network = network_of(*topology, assumed_costs());
+      auto network = network_of(topology, assumed_costs());
       ASSERT_TRUE(network);
       const double worst =
-          worst_of(spec, *topology, std::move(network).value(), {}, collective, counts);
+          worst_of(spec, topology, std::move(network).value(), {}, collective, counts);
       if (is_full()) {
         std::printf("%s %s: %.2f%% above the best\n", spec.c_str(),
                     std::string(collective_name(collective)).c_str(), worst);

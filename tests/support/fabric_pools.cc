@@ -1,31 +1,25 @@
 #include "tests/support/fabric_pools.h"
 
-#include <map>
+#include <gtest/gtest.h>
 
 #include "lib/topology/generate/generate.h"
-#include "lib/topology/reach.h"
+#include "perf/topo/pool_graph.h"
 
 namespace unirack::testing {
 
-Result<Topology> pool_of_fabric(const std::string& spec, const std::string& fault) {
-  TopologySpec pool;
-  pool.graph = UNIRACK_TRY(generate(spec));
-  if (!fault.empty()) pool.graph = UNIRACK_TRY(with_fault(pool.graph, fault));
-  const auto& members = pool.graph.members();
-  pool.rank_count = static_cast<int>(members.size());
-  std::map<NodeIndex, std::string> home_of;
-  for (const Domain& domain : find_domains(pool.graph)) {
-    for (const NodeIndex member : domain.members) home_of[member] = domain.name;
-  }
-  for (const NodeIndex member : members) pool.homes.push_back(home_of[member]);
-  for (size_t from = 0; from < members.size(); ++from) {
-    for (size_t to = 0; to < members.size(); ++to) {
-      const bool is_near = pool.homes[from] == pool.homes[to];
-      pool.transports.emplace_back(from == to ? "" : is_near ? "nvlink" : "verbs");
-      pool.load_store.push_back(is_near ? 1 : 0);
-    }
-  }
-  return Topology::make(std::move(pool));
+Graph fabric(const std::string& spec, const std::string& fault) {
+  Result<Graph> graph = generate(spec);
+  EXPECT_TRUE(graph) << graph.error().detail;
+  if (fault.empty()) return std::move(graph).value();
+  Result<Graph> broken = with_fault(*graph, fault);
+  EXPECT_TRUE(broken) << broken.error().detail;
+  return std::move(broken).value();
+}
+
+Topology pool_of(const Graph& graph) {
+  Result<Topology> pool = topo::pool_of_graph(graph);
+  EXPECT_TRUE(pool) << pool.error().detail;
+  return std::move(pool).value();
 }
 
 }  // namespace unirack::testing

@@ -16,41 +16,14 @@
 #include "lib/topology/bound/bound.h"
 #include "lib/topology/bound/cut_network.h"
 #include "lib/topology/bound/rational.h"
-#include "lib/topology/generate/generate.h"
-#include "lib/topology/reach.h"
+#include "tests/support/fabric_pools.h"
 #include "tests/support/graphs.h"
 
 namespace unirack {
 namespace {
 
-// The members of the graph as ranks, in domains as the graph says.
-Topology topology_of(const Graph& graph) {
-  TopologySpec spec;
-  spec.rank_count = static_cast<int>(graph.members().size());
-  const auto ranks = static_cast<size_t>(spec.rank_count);
-  spec.homes.resize(ranks);
-  for (const Domain& domain : find_domains(graph)) {
-    for (const NodeIndex member : domain.members) {
-      const auto at = std::lower_bound(graph.members().begin(), graph.members().end(), member);
-      spec.homes[static_cast<size_t>(at - graph.members().begin())] = domain.name;
-    }
-  }
-  for (size_t i = 0; i < ranks * ranks; ++i) {
-    const bool is_same = spec.homes[i / ranks] == spec.homes[i % ranks];
-    spec.load_store.push_back(is_same ? 1 : 0);
-    spec.transports.emplace_back(i / ranks == i % ranks ? "" : (is_same ? "nvlink" : "verbs"));
-  }
-  spec.graph = graph;
-  Result<Topology> topology = Topology::make(std::move(spec));
-  EXPECT_TRUE(topology) << topology.error().detail;
-  return std::move(topology).value();
-}
-
-Graph fabric(const std::string& spec) {
-  Result<Graph> graph = generate(spec);
-  EXPECT_TRUE(graph) << graph.error().detail;
-  return std::move(graph).value();
-}
+using testing::fabric;
+using testing::pool_of;
 
 Request request_for(Collective collective, Rank root = 0) {
   return {.collective = collective, .root = root, .type = DataType::int32, .count = 4096};
@@ -75,7 +48,7 @@ void expect_proven(const Result<Schedule>& schedule) {
 class ForestSchedules : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ForestSchedules, AreProven) {
-  const Topology topology = topology_of(fabric(GetParam()));
+  const Topology topology = pool_of(fabric(GetParam()));
   for (const Collective collective : kCollectives) {
     for (const Rank root : {Rank{0}, static_cast<Rank>(topology.rank_count() - 1)}) {
       SCOPED_TRACE(std::string(collective_name(collective)) + " root " + std::to_string(root));
@@ -92,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(Pools, ForestSchedules,
                                            "nvl72:gpus=4+3", "ndv2", "leaf-spine:gpus=2,box=1"));
 
 TEST(ForestSchedule, OfPublishedTreesIsProven) {
-  const Topology boxes = topology_of(fabric("dgx-a100:boxes=2"));
+  const Topology boxes = pool_of(fabric("dgx-a100:boxes=2"));
   const Request request = request_for(Collective::all_gather);
   const Result<Schedule> one = forest_with(boxes, request, 1);
   expect_proven(one);
@@ -105,13 +78,13 @@ TEST(ForestSchedule, OfPublishedTreesIsProven) {
 }
 
 TEST(ForestSchedule, OfTwoMachinesBehindOneNicEachIsProven) {
-  const Topology topology = topology_of(fabric("ndv2:chassis=2"));
+  const Topology topology = pool_of(fabric("ndv2:chassis=2"));
   expect_proven(forest_of_few(topology, request_for(Collective::all_gather), 1));
 }
 
 // Every block that a rank gets, it gets once, from a rank that has it.
 TEST(ForestSchedule, PutsEveryPartOnce) {
-  const Topology topology = topology_of(fabric("dgx-a100:boxes=2"));
+  const Topology topology = pool_of(fabric("dgx-a100:boxes=2"));
   const Schedule schedule = forest_with(topology, request_for(Collective::all_gather), 3).value();
   std::map<std::pair<Rank, uint32_t>, int> arrived;
   for (Rank rank = 0; rank < topology.rank_count(); ++rank) {
@@ -146,8 +119,7 @@ class ForestRates : public ::testing::TestWithParam<RateRow> {};
 TEST_P(ForestRates, ComeNearTheOptimum) {
   const RateRow& row = GetParam();
   const Graph graph = fabric(row.spec);
-  const Schedule schedule =
-      forest_with(topology_of(graph), request_for(row.collective), row.k).value();
+  const Schedule schedule = forest_with(pool_of(graph), request_for(row.collective), row.k).value();
   const Network network = Network::of_graph(graph, Costs()).value();
   const uint64_t block_bytes = 1'000'000'000;
   const SimulatedCall call{block_bytes / 4, DataType::int32, ReduceOp::sum,
@@ -190,7 +162,7 @@ TEST(ForestSchedule, OfDeepTreesSharesLanes) {
     if (i == 0) continue;
     builder.join({.from = gpu - 1, .to = gpu, .kind = LinkKind::nvlink, .bandwidth = 1});
   }
-  const Topology chain = topology_of(testing::build(std::move(builder)));
+  const Topology chain = pool_of(testing::build(std::move(builder)));
   for (const Collective collective : {Collective::broadcast, Collective::reduce}) {
     const Result<Schedule> schedule = forest_with(chain, request_for(collective), 1);
     expect_proven(schedule);
@@ -214,7 +186,7 @@ TEST(ForestSchedule, RandomPoolsAreProven) {
                       .bandwidth = 1 + random() % 5});
       }
     }
-    const Topology topology = topology_of(testing::build(std::move(builder)));
+    const Topology topology = pool_of(testing::build(std::move(builder)));
     for (const Collective collective : kCollectives) {
       SCOPED_TRACE("seed " + std::to_string(seed) + " " + std::string(collective_name(collective)));
       expect_proven(forest_of_few(topology, request_for(collective, 1), 1));
@@ -240,7 +212,7 @@ TEST(ForestSchedule, IsUnfitWithoutAGraphOfItsRanks) {
   builder.join({.from = 0, .to = 1, .kind = LinkKind::shared_memory});
   spec.graph = testing::build(std::move(builder));
   EXPECT_EQ(forest_unfit(*Topology::make(spec), request), "no known link limits it");
-  const Topology boxes = topology_of(fabric("mi250:boxes=2"));
+  const Topology boxes = pool_of(fabric("mi250:boxes=2"));
   EXPECT_EQ(forest_exact_unfit(boxes, request), "");
   EXPECT_FALSE(forest_with(boxes, request, 0));
   EXPECT_FALSE(forest_with(boxes, request, 5000));

@@ -9,23 +9,16 @@
 #include "lib/topology/bound/bound.h"
 #include "lib/topology/bound/cut_search.h"
 #include "lib/topology/formats/formats.h"
-#include "lib/topology/generate/generate.h"
+#include "tests/support/fabric_pools.h"
 #include "tests/support/test_data.h"
 #include "tests/support/watchdog.h"
 
 namespace unirack {
 namespace {
 
-constexpr Wide kGb = 1'000'000'000;
+using testing::fabric;
 
-Graph fabric(const std::string& spec, const std::string& fault = "") {
-  Result<Graph> graph = generate(spec);
-  EXPECT_TRUE(graph) << graph.error().detail;
-  if (fault.empty()) return std::move(graph).value();
-  Result<Graph> broken = with_fault(*graph, fault);
-  EXPECT_TRUE(broken) << broken.error().detail;
-  return std::move(broken).value();
-}
+constexpr Wide kGb = 1'000'000'000;
 
 // The scale at which a forest's fullest pipe is just full.
 Rational scale_of(const CutNetwork& network, const Forest& forest) {

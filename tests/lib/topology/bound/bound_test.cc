@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lib/topology/formats/formats.h"
-#include "lib/topology/generate/generate.h"
+#include "tests/support/fabric_pools.h"
 #include "tests/support/graphs.h"
 #include "tests/support/test_data.h"
 
@@ -15,20 +15,12 @@ namespace {
 
 using testing::add;
 using testing::build;
+using testing::fabric;
 
 constexpr Wide kGb = 1'000'000'000;
 
 Rational gb_per_s(Wide numerator, Wide denominator = 1) {
   return ratio(numerator * kGb, denominator);
-}
-
-Graph fabric(const std::string& spec, const std::string& fault = "") {
-  Result<Graph> graph = generate(spec);
-  EXPECT_TRUE(graph) << graph.error().detail;
-  if (fault.empty()) return std::move(graph).value();
-  Result<Graph> broken = with_fault(*graph, fault);
-  EXPECT_TRUE(broken) << broken.error().detail;
-  return std::move(broken).value();
 }
 
 std::string text(Rational rational) {
