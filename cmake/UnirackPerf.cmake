@@ -48,7 +48,9 @@ endforeach()
 # A rank in the racks lab; perf/racks/racks.py compiles those of other libraries itself.
 add_executable(racks_unirack_worker perf/racks/unirack_worker.cc)
 target_link_libraries(racks_unirack_worker PRIVATE unirack_options unirack)
-add_dependencies(perf_tests racks_unirack_worker)
+add_executable(racks_predict perf/racks/predict.cc)
+target_link_libraries(racks_predict PRIVATE unirack_options unirack_objects unirack_topology)
+add_dependencies(perf_tests racks_unirack_worker racks_predict)
 
 # The time of bounds, beside LEMON's maximum flow; not installed.
 find_library(LEMON_LIBRARY lemon)

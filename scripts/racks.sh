@@ -21,5 +21,5 @@ case ${1:-} in
   --no-install) groups=(); shift ;;
 esac
 ((${#groups[@]} == 0)) || install_packages "${groups[@]}"
-stage "build" build_preset release --target racks_unirack_worker
+stage "build" build_preset release --target racks_unirack_worker --target racks_predict
 run_child python3 "$root/perf/racks/racks.py" "$@"

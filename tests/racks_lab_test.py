@@ -95,9 +95,6 @@ class Lab(unittest.TestCase):
         for namespace in set(before.values()) - {os.readlink("/proc/self/ns/net")}:
             self.assertFalse(is_used(namespace))
 
-    def test_the_status_of_the_command_comes_back(self):
-        self.assertEqual(lab("sh", "-c", "exit 5").returncode, 5)
-
     def test_a_rail_carries_its_rate_and_no_more(self):
         done = lab(*here("rate"), rate="200mbit")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -114,9 +111,9 @@ class Lab(unittest.TestCase):
         self.assertGreater(urgent, 4 * other)
         self.assertGreater(8 * other, 0.02 * RATE_BITS, "the other class starves")
 
-    def test_racks_do_not_share_memory(self):
+    def test_racks_do_not_share_memory_and_the_status_comes_back(self):
         done = lab(*here("memory"))
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, 5, done.stderr)
 
 
 class Arithmetic(unittest.TestCase):
@@ -142,8 +139,8 @@ class Collectives(unittest.TestCase):
         with tempfile.TemporaryDirectory() as out:
             done = subprocess.run(
                 [sys.executable, str(ROOT / "perf/racks/racks.py"), "--build", str(BUILD), "--out",
-                 out, "--shapes", "2x2", "--rates", "1gbit", "--rail-counts", "2", "--sizes", "4M",
-                 "--rounds", "1", "--only", "unirack,unirack_flat"],
+                 out, "--shapes", "2x2", "--rates", "1gbit", "--rail-counts", "2", "--sizes", "2M",
+                 "--rounds", "1", "--probe-s", "0.5", "--only", "unirack"],
                 capture_output=True, text=True, timeout=3 * PATIENCE_S)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             runs = json.loads((pathlib.Path(out) / "racks.json").read_text())["runs"]
@@ -155,6 +152,8 @@ class Collectives(unittest.TestCase):
             self.assertEqual(row["wrong"], 0, result)
             # Token buckets that were full give a few per cent more than the rate for a moment.
             self.assertGreater(row["median_s"], 0.9 * result["attainable_s"], result)
+            # The plan that ran is the one that was simulated, and it does not beat its bound either.
+            self.assertGreater(row["predicted_s"], 0.99 * result["attainable_s"], result)
 
     def test_a_pulled_cable_changes_no_bit(self):
         done = lab(*here("pulled_cable"), rails=2, rate="200mbit")
@@ -173,20 +172,20 @@ def place(folder, rails):
 def inside_rate():
     import racks
     for _ in range(3):
-        rate = racks.rail_rate(0)
+        rate = racks.rail_rate(0, 0.7)
         print(rate)
         if 8 * rate > 0.9 * RATE_BITS:
             break
 
 
-# Sends to rack 1 for two seconds with this priority, and says how much arrived.
+# Sends to rack 1 for a second with this priority, and says how much arrived.
 FLOW = """
 import socket, sys, threading, time
 address, priority = sys.argv[1], int(sys.argv[2])
 with socket.create_connection((address, 7000)) as target:
     target.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, priority)
     target.sendall(bytes([priority]))
-    chunk, end = bytes(65536), time.monotonic() + 2
+    chunk, end = bytes(65536), time.monotonic() + 1
     while time.monotonic() < end:
         target.sendall(chunk)
 """
@@ -196,14 +195,14 @@ counted = {}
 def drain(connection):
     priority = connection.recv(1)[0]
     start, counted[priority] = time.monotonic(), 0
-    while (count := len(connection.recv(65536))) and time.monotonic() < start + 2:
+    while (count := len(connection.recv(65536))) and time.monotonic() < start + 1:
         counted[priority] += count
 with socket.create_server(("0.0.0.0", 7000)) as server:
     print("ready", flush=True)
     threads = [threading.Thread(target=drain, args=(server.accept()[0],)) for _ in range(2)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-print(counted[4] / 2, counted[0] / 2)
+print(counted[4], counted[0])
 """
 
 
@@ -224,6 +223,7 @@ def inside_memory():
     subprocess.run(field.in_rack(0, ["touch", "/dev/shm/seen"]), check=True)
     subprocess.run(field.in_rack(0, ["test", "-e", "/dev/shm/seen"]), check=True)
     subprocess.run(field.in_rack(1, ["test", "!", "-e", "/dev/shm/seen"]), check=True)
+    sys.exit(5)
 
 
 def inside_pulled_cable():

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <optional>
+#include <string_view>
 
 namespace unirack {
 namespace {
@@ -212,6 +213,17 @@ Status set_no_delay(int fd) { return set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "T
 
 Status set_priority(int fd, int priority) {
   return set_int(fd, SOL_SOCKET, SO_PRIORITY, priority, "SO_PRIORITY");
+}
+
+void leave_bbr(int fd) {
+  char name[16] = {};
+  socklen_t length = sizeof(name) - 1;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) != 0) return;
+  if (!std::string_view(name).starts_with("bbr")) return;
+  for (const std::string_view other : {"cubic", "reno"}) {
+    const auto size = static_cast<socklen_t>(other.size());
+    if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, other.data(), size) == 0) return;
+  }
 }
 
 Status set_liveness(int fd, Duration user_timeout) {

@@ -61,6 +61,11 @@ Result<bool> finish_connect(int fd);
 Status set_no_delay(int fd);
 // SO_PRIORITY, 0 to 6: which queue of the interface, or class of its shaper, sends it.
 Status set_priority(int fd, int priority);
+// For bulk data that many connections carry together: away from BBR, where the host defaults to it,
+// to what the system permits of cubic and reno. BBR all but stops a connection for 200 ms every ten
+// seconds to measure its round trip (draft-ietf-ccwg-bbr, ProbeRTT), and a collective waits for the
+// slowest of its connections. Does nothing where something else is set.
+void leave_bbr(int fd);
 // Lets the kernel notice a vanished host: keepalive when idle, TCP_USER_TIMEOUT when data waits for
 // an acknowledgement. For control connections only: with bulk data in flight the latter executes a
 // peer that is alive but slow to read.

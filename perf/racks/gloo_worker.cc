@@ -40,7 +40,8 @@ class Gloo {
         gloo::AllreduceOptions options(context_);
         options.setInput(send, at.count);
         options.setOutput(at.recv, at.count);
-        options.setReduceFunction(gloo::AllreduceOptions::Func(&gloo::sum<float>));
+        void (*const add)(void*, const void*, const void*, size_t) = &gloo::sum<float>;
+        options.setReduceFunction(add);
         gloo::allreduce(options);
         return;
       }

@@ -8,7 +8,7 @@ import sys
 import time
 
 CHUNK_BYTES = 1 << 20
-SETTLE_S = 0.5  # while the connection finds its rate
+SETTLE_S = 0.2  # while the connection finds its rate
 
 
 def receive(address):

@@ -32,7 +32,7 @@ START_S = 60
 ANSWER_S = 180
 BLOCK_S = 0.25
 ITERATIONS_MAX = 50
-PROBE_S = 1.5
+PROBE_S = 1.2
 
 
 @dataclasses.dataclass
@@ -67,7 +67,7 @@ def cut_bytes(collective, size, racks, ranks):
 # ---- the yardstick ---------------------------------------------------------------------------
 
 
-def rail_rate(rail):
+def rail_rate(rail, seconds=PROBE_S):
     """Bytes per second of payload, both directions at once, the slower one."""
     probe = str(field.HERE / "probe.py")
     receivers, senders = [], []
@@ -78,10 +78,44 @@ def rail_rate(rail):
         port = receiver.stdout.readline().strip()
         receivers.append(receiver)
         senders.append(field.in_rack(1 - rack, [sys.executable, probe, "send", address, port,
-                                                str(PROBE_S)]))
+                                                str(seconds)]))
     for sender in [subprocess.Popen(words) for words in senders]:
         sender.wait()
     return min(float(receiver.communicate(timeout=ANSWER_S)[0]) for receiver in receivers)
+
+
+def rail_rates(rails, seconds):
+    """The best of two looks at each: what else runs on the machine only takes away."""
+    return [max(rail_rate(rail, seconds) for _ in range(2)) for rail in range(rails)]
+
+
+class Predictor:
+    """The simulator's word on the plans of Unirack, with rails as fast as a bare socket found."""
+
+    def __init__(self, binary, place, rates):
+        self.process = None
+        if binary.exists():
+            words = [place.racks, place.ranks, place.rails, round(sum(rates) / len(rates))]
+            self.process = subprocess.Popen([str(binary), *map(str, words)], text=True,
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def annotate(self, collective, size, rows):
+        """Adds predicted_s, or why there is none."""
+        for name in report.OWN:
+            if self.process is None or "plan" not in rows.get(name, {}):
+                continue
+            self.process.stdin.write(f"{collective} {size} {rows[name]['plan']}\n")
+            self.process.stdin.flush()
+            words = self.process.stdout.readline().split(maxsplit=1)
+            if words and words[0] != "-":
+                rows[name]["predicted_s"] = float(words[0])
+            else:
+                rows[name]["not_predicted"] = words[-1].strip() if words else "the simulator ended"
+
+    def close(self):
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
 
 
 # ---- contestants in turn ---------------------------------------------------------------------
@@ -189,7 +223,8 @@ def inside(options):
     with tempfile.TemporaryDirectory(prefix="unirack-racks-") as folder:
         folder = pathlib.Path(folder)
         place = Place(options.racks, options.ranks, options.rails, folder, folder / "socket")
-        rates = [rail_rate(rail) for rail in range(options.rails)]
+        rates = rail_rates(options.rails, options.probe_s)
+        predictor = Predictor(options.build / "racks_predict", place, rates)
         teams, absent = [], {}
         for contestant in field.contestants(options.build, options.out / "bin", options.only):
             if contestant.binary is None:
@@ -204,10 +239,12 @@ def inside(options):
         for collective in options.collectives:
             for size in options.sizes:
                 rows = measure(teams, collective, size, options.rounds)
+                predictor.annotate(collective, size, rows)
                 attainable = cut_bytes(collective, size, place.racks, place.ranks) / sum(rates)
                 results.append({"collective": collective, "size": size,
                                 "attainable_s": attainable, "contestants": rows})
                 report.print_row(results[-1])
+        predictor.close()
         for team in teams:
             team.close()
         options.result.write_text(json.dumps({
@@ -227,7 +264,7 @@ def lab_run(options, shape, rate, rails):
              "--rate", rate, "--", sys.executable, __file__, "--inside", "--racks", str(racks),
              "--ranks", str(ranks), "--rails", str(rails), "--rate", rate, "--build",
              str(options.build), "--out", str(options.out), "--result", str(result),
-             "--rounds", str(options.rounds), "--collectives", ",".join(options.collectives),
+             "--rounds", str(options.rounds), "--probe-s", str(options.probe_s), "--collectives", ",".join(options.collectives),
              "--sizes", ",".join(map(str, options.sizes))]
     if options.only:
         words += ["--only", ",".join(options.only)]
@@ -254,6 +291,8 @@ def parse(arguments):
     parser.add_argument("--sizes", type=lambda text: [parse_bytes(each) for each in text.split(",")],
                         default=[1 << 20, 16 << 20], help="such as 1M,16M,64M (default 1M,16M)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--probe-s", type=float, default=PROBE_S,
+                        help="seconds that a bare socket is given to show what a rail carries")
     parser.add_argument("--only", type=listed, help="contestants, such as unirack,openmpi")
     parser.add_argument("--quick", action="store_true", help="2x2, 1gbit, 16M, 3 rounds")
     parser.add_argument("--json", type=pathlib.Path, help="default OUT/racks.json")

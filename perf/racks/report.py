@@ -22,6 +22,12 @@ def part_of_attainable(result, name="unirack"):
     return result["attainable_s"] / row["median_s"] if "median_s" in row else None
 
 
+def part_of_predicted(result, name="unirack"):
+    """Measured over predicted."""
+    row = result["contestants"].get(name, {})
+    return row["median_s"] / row["predicted_s"] if {"median_s", "predicted_s"} <= set(row) else None
+
+
 def lead(result):
     """How many times as fast as the best peer."""
     others, own = peers(result), result["contestants"].get("unirack", {})
@@ -40,18 +46,21 @@ def fraction(value, pattern):
 
 
 def print_header():
-    print(f"# {'collective':<15}{'size':>9}{'bound ms':>10}" +
-          "".join(f"{name:>14}" for name in NAMES) + f"{'of bound':>10}{'lead':>7}  plan", flush=True)
+    print(f"# {'collective':<15}{'size':>8}{'bound':>8}{'predicted':>10}" +
+          "".join(f"{name:>13}" for name in NAMES) +
+          f"{'of bound':>9}{'of pred.':>9}{'lead':>6}  plan; times in ms", flush=True)
 
 
 def print_row(result):
     rows = result["contestants"]
-    plan = rows.get("unirack", {}).get("plan", "")
-    print(f"  {result['collective']:<15}{size_text(result['size']):>9}"
-          f"{result['attainable_s'] * 1e3:>10.1f}" +
-          "".join(f"{ms(rows.get(name)):>14}" for name in NAMES) +
-          f"{fraction(part_of_attainable(result), '{:.0%}'):>10}"
-          f"{fraction(lead(result), '{:.2f}'):>7}  {plan}", flush=True)
+    own = rows.get("unirack", {})
+    print(f"  {result['collective']:<15}{size_text(result['size']):>8}"
+          f"{result['attainable_s'] * 1e3:>8.1f}"
+          f"{own['predicted_s'] * 1e3 if 'predicted_s' in own else float('nan'):>10.1f}" +
+          "".join(f"{ms(rows.get(name)):>13}" for name in NAMES) +
+          f"{fraction(part_of_attainable(result), '{:.0%}'):>9}"
+          f"{fraction(part_of_predicted(result), '{:.0%}'):>9}"
+          f"{fraction(lead(result), '{:.2f}'):>6}  {own.get('plan', '')}", flush=True)
     for name, row in rows.items():
         if "failed" in row:
             print(f"    {name} failed: {row['failed']}", flush=True)

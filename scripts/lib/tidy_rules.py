@@ -22,6 +22,7 @@ LAYERS = (
                       "transports/transport.h", "transports/registry.h")),
     ("perf/topo/", ("include/unirack/", "lib/base/", "lib/topology/", "kernels/program.h",
                      "collectives/", "perf/")),
+    ("perf/racks/predict.cc", ("include/unirack/", "lib/base/", "lib/topology/", "collectives/")),
     ("perf/", ("include/unirack/", "perf/")),
     ("examples/", ("include/unirack/",)),
 )

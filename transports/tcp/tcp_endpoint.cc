@@ -67,6 +67,7 @@ void TcpEndpoint::attach(UniqueFd fd) {
   fd_ = std::move(fd);
   // Without it the connection works all the same.
   (void)set_priority(fd_.get(), priority_of(traffic_class_));
+  leave_bbr(fd_.get());
   if (Status status = transport_.watch(fd_.get(), id_); !status) {
     fail(std::move(status).error());
     return;

@@ -159,6 +159,27 @@ TEST(Socket, OptionsReachTheKernel) {
   EXPECT_NE(::fcntl(pair.server.get(), F_GETFD) & FD_CLOEXEC, 0);
 }
 
+std::string congestion_control(int fd) {
+  char name[16] = {};
+  socklen_t length = sizeof(name) - 1;
+  EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+  return name;
+}
+
+TEST(Socket, LeavesBbrAndNothingElse) {
+  auto listener = std::move(Listener::open(local())).value();
+  const Pair pair = connected_pair(listener);
+  const int fd = pair.client.get();
+  ASSERT_EQ(::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+  leave_bbr(fd);
+  EXPECT_EQ(congestion_control(fd), "reno");
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) != 0) {
+    GTEST_SKIP() << "the kernel has no bbr for us";
+  }
+  leave_bbr(fd);
+  EXPECT_NE(congestion_control(fd), "bbr");
+}
+
 // In a child, because it uses up the process's descriptors. Returns 0 if all went as it should.
 int run_out_of_descriptors() {
   auto listener = std::move(Listener::open(local())).value();

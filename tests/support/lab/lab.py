@@ -10,7 +10,8 @@ Rack r, host name rack<r>, reaches rail l as rail<l> with address 10.0.<l>.<r+1>
 rack share memory (it has a /dev/shm and an IPC namespace of its own); those of different racks only
 meet over the rails.
 A rail carries `rate` in either direction of a rack's port, in two classes: what a socket sends
-with SO_PRIORITY of 4 or more comes before the rest, which keeps a tenth.
+with SO_PRIORITY of 4 or more comes before the rest, which keeps a tenth. Hosts use TCP's `reno`, whatever
+the machine does.
 
 All of it lives in a process, mount and network namespace of this run, and has no name outside.
 The kernel takes it down when the run's first process dies, and that one dies with lab.py, however
@@ -36,6 +37,7 @@ HOME = pathlib.Path("/run/lab")
 PRIORITY_CLASS, DEFAULT_CLASS = "1:10", "1:20"
 URGENT = 4  # the least SO_PRIORITY of the first class
 QUEUE_MS = 20  # of a port, at its rate
+CONGESTION_CONTROL = "reno"  # what every namespace of every kernel may use
 
 
 class LabError(Exception):
@@ -157,6 +159,7 @@ def open_rack(rack):
     setup = (f"hostname {rack_name(rack)} && mount -t sysfs sysfs /sys && "
              "mount -t tmpfs -o size=4g,mode=1777 tmpfs /dev/shm && "
              f"mount --bind {HOME}/hosts /etc/hosts && ip link set lo up && "
+             f"echo {CONGESTION_CONTROL} > /proc/sys/net/ipv4/tcp_congestion_control && "
              "echo ready && exec sleep infinity")
     holder = subprocess.Popen(["unshare", "--net", "--uts", "--ipc", "--mount", "sh", "-c", setup],
                               stdout=subprocess.PIPE, text=True)
