@@ -58,6 +58,7 @@ class PlanFamily {
     uint64_t steps = 0;     // of all ranks, as written
     uint64_t tile_max = 0;  // the largest that fits into scratch
     uint64_t values = 1;    // of a counter, for one tile
+    uint64_t chunks = 1;    // of a tile
     std::unique_ptr<const Schedule> schedule;
     std::unique_ptr<Simulator> simulator;
   };

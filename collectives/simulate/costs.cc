@@ -37,9 +37,11 @@ Costs assumed_costs() {
   return costs;
 }
 
-// One core, out of its cache.
+// One core, out of its cache, and hosts on ten-gigabit Ethernet: what TCP carries between hosts is
+// rarely as fast as the memory in them, and plans for racks must know that.
 Costs assumed_host_costs() {
   Costs costs = assumed_costs();
+  costs.of(LinkKind::ethernet).bandwidth = 1'200'000'000;
   costs.copy_bandwidth = 10 * kGigabyte;
   costs.reduce_bandwidth.fill(8 * kGigabyte);
   return costs;

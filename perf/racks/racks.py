@@ -13,9 +13,11 @@ bare socket reaches over each rail in the same run. The data of all is checked e
 Needs root and iproute2; exit code 77 where namespaces are not permitted.
 """
 import argparse
+import ctypes
 import dataclasses
 import json
 import pathlib
+import signal
 import socket
 import statistics
 import subprocess
@@ -257,6 +259,12 @@ def inside(options):
 # ---- all configurations ----------------------------------------------------------------------
 
 
+def end_with_parent():
+    """In a child that is about to start: SIGTERM when we end, however we do."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
 def lab_run(options, shape, rate, rails):
     racks, ranks = shape
     result = options.out / f"{racks}x{ranks}-{rate}-{rails}.json"
@@ -270,7 +278,7 @@ def lab_run(options, shape, rate, rails):
         words += ["--only", ",".join(options.only)]
     print(f"\n# {racks} racks of {ranks} ranks, {rails} rail{'s'[:rails > 1]} of {rate}", flush=True)
     report.print_header()
-    if subprocess.run(words).returncode != 0:
+    if subprocess.run(words, preexec_fn=end_with_parent).returncode != 0:
         raise SystemExit(f"the run of {result.stem} failed")
     return json.loads(result.read_text())
 

@@ -60,6 +60,20 @@ TEST(Planner, EveryRequestHasAPlanAtEverySize) {
   }
 }
 
+TEST(Planner, PiecesThatCrossRailsAreSmall) {
+  const Topology racks = Topology::of_domains({2, 2, 2, 2});
+  for (const Collective collective : {Collective::all_reduce, Collective::all_gather,
+                                      Collective::reduce_scatter, Collective::all_to_all}) {
+    Request request = all_reduce(uint64_t{4} << 20);
+    request.collective = collective;
+    const auto choice = choose(racks, request, {}, slow_rails());
+    ASSERT_TRUE(choice);
+    const ScheduleHeader& header = choice->schedule->header();
+    EXPECT_GT(header.tile_bytes, 0u);
+    EXPECT_LE(header.tile_bytes / header.chunks, uint64_t{32} << 10) << header.algorithm;
+  }
+}
+
 TEST(Planner, ReassociatesOnlyWhenAllowedOrInvisible) {
   const Topology topology = Topology::of_domains({4});
   Policy policy;

@@ -36,7 +36,10 @@ INSIDE = "UNIRACK_LAB_INSIDE"
 HOME = pathlib.Path("/run/lab")
 PRIORITY_CLASS, DEFAULT_CLASS = "1:10", "1:20"
 URGENT = 4  # the least SO_PRIORITY of the first class
-QUEUE_MS = 20  # of a port, at its rate
+QUEUE_MS = 20  # of a switch's port, at its rate
+# Of a host: all that its TCP, which holds back on its own, may have handed down. What a host's own
+# queue refuses waits for 200 ms and more.
+HOST_QUEUE_BYTES = 32 << 20
 CONGESTION_CONTROL = "reno"  # what every namespace of every kernel may use
 
 
@@ -119,9 +122,8 @@ def pin_priority_program(where):
     os.close(program)
 
 
-def shape(device, rate_bits):
+def shape(device, rate_bits, queue_bytes):
     """Both classes may use the whole rate; only who comes first differs."""
-    queue_bytes = max(64 * 1024, rate_bits // 8 * QUEUE_MS // 1000)
     guaranteed = rate_bits * 9 // 10
     tc(f"qdisc add dev {device} root handle 1: htb default 20")
     tc(f"class add dev {device} parent 1: classid 1:1 htb rate {rate_bits}bit burst 16k cburst 16k")
@@ -173,7 +175,7 @@ def plug(rack, rail, rate_bits):
     call("ip", "link", "add", port, "type", "veth", "peer", "name", device)
     call("ip", "link", "set", device, "netns", holder_of(rack))
     call("ip", "link", "set", port, "master", f"switch{rail}", "up")
-    shape(port, rate_bits)
+    shape(port, rate_bits, max(64 * 1024, rate_bits // 8 * QUEUE_MS // 1000))
     enter(rack, [sys.executable, __file__, "shape", device, str(rate_bits)])
     enter(rack, ["ip", "addr", "add", f"{rail_address(rack, rail)}/24", "dev", device])
     enter(rack, ["ip", "link", "set", device, "up"])
@@ -303,7 +305,7 @@ def main(arguments):
         print(f"no lab: {reason}", file=sys.stderr)
         return SKIPPED
     if options.verb == "shape":
-        shape(options.device, options.rate_bits)
+        shape(options.device, options.rate_bits, HOST_QUEUE_BYTES)
     elif options.verb == "link":
         set_link(options.rack, options.rail, options.state)
     else:
