@@ -9,7 +9,7 @@ Usage: scripts/racks.sh [--no-install] [options of perf/racks/racks.py]
 
 Measures collectives between emulated racks (network namespaces) beside Open MPI, MPICH and Gloo;
 needs root. Installs the peers from Debian's packages, builds, runs perf/racks/racks.py and leaves
-table, JSON and plot in build/racks. About half an hour; --quick takes a few minutes.
+tables, JSON and plot in build/racks. About half an hour; --quick takes a few minutes.
 
   --no-install   measure beside what is installed
 EOT

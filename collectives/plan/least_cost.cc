@@ -155,8 +155,13 @@ LeastCost LeastCost::of(const Topology& topology, const Network& network, int la
   least.ranks_ = topology.rank_count();
   least.domains_ = static_cast<double>(topology.domains().size());
   size_t members = SIZE_MAX;
-  for (const auto& domain : topology.domains()) members = std::min(members, domain.size());
+  size_t members_max = 0;
+  for (const auto& domain : topology.domains()) {
+    members = std::min(members, domain.size());
+    members_max = std::max(members_max, domain.size());
+  }
   least.members_ = static_cast<double>(members);
+  least.members_max_ = static_cast<double>(members_max);
   least.call_ps_ = static_cast<double>(network.costs().call_ps);
   if (topology.rank_count() < 2) return least;
   RouteSurvey survey(topology, network, lanes);
@@ -188,6 +193,8 @@ PlanEffort LeastCost::to_everyone(double times, double blocks) const {
 
 PlanEffort LeastCost::of_root(double blocks) const {
   PlanEffort effort = to_everyone(1, blocks);
+  // It may be in the largest domain.
+  effort.outer_blocks = (ranks_ - members_max_) * blocks;
   effort.domain_blocks = effort.outer_blocks;
   effort.steps = ranks_ * 3;
   return effort;

@@ -48,6 +48,7 @@ class LeastCost {
   double ranks_ = 1;
   double domains_ = 1;
   double members_ = 1;           // of the smallest domain
+  double members_max_ = 1;       // and of the largest
   double latency_ps_ = 0;        // of the nearest link
   double outer_latency_ps_ = 0;  // of the nearest between domains
   double inner_message_ps_ = 0;  // lane and step for a message on the cheapest link within

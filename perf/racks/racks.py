@@ -331,6 +331,7 @@ def main(arguments):
     report.print_summary(runs)
     (options.json or options.out / "racks.json").write_text(
         json.dumps({"schema": 1, "runs": runs}, indent=1) + "\n")
+    (options.out / "racks.md").write_text(report.markdown(runs))
     (options.plot or options.out / "racks.svg").write_text(report.plot(runs))
     return 1 if report.wrong(runs) else 0
 

@@ -87,6 +87,30 @@ def print_summary(runs):
               "".join(f"\n    {name} is absent: {why}" for name, why in run["absent"].items()))
 
 
+def markdown(runs):
+    """The same as tables, for docs/racks.md."""
+    lines = []
+    for run in runs:
+        rates = " and ".join(f"{rate * 8 / 1e6:.1f}" for rate in run["rail_bytes_per_s"])
+        lines += [f"### {describe(run)}", "", f"A bare socket carries {rates} Mbit/s.", "",
+                  "| collective | size | bound | predicted | **Unirack** | of predicted | of bound "
+                  "| flat | Open MPI | Open MPI, HAN | MPICH | Gloo | lead |",
+                  "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
+        for result in run["results"]:
+            rows = result["contestants"]
+            own = rows.get("unirack", {})
+            cells = [result["collective"], size_text(result["size"]),
+                     f"{result['attainable_s'] * 1e3:.1f}",
+                     f"{own['predicted_s'] * 1e3:.1f}" if "predicted_s" in own else "-",
+                     f"**{ms(own)}**", fraction(part_of_predicted(result), "{:.0%}"),
+                     fraction(part_of_attainable(result), "{:.0%}"),
+                     *(ms(rows.get(name)) for name in NAMES[1:]),
+                     fraction(lead(result), "{:.2f}")]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 # ---- the picture -----------------------------------------------------------------------------
 
 BAR, GAP, LEFT, HEIGHT, HEAD = 16, 26, 60, 130, 56
