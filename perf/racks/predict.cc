@@ -30,16 +30,14 @@ struct Racks {
   uint64_t bandwidth = 0;
 };
 
-// What one core of two that four ranks share copies and folds from memory, and a round trip between
-// two network namespaces.
+// Pieces are small and stay in a core's cache; a message takes what a system call does, and a round
+// trip what it takes between two network namespaces.
 Costs costs_of(const Racks& racks) {
-  Costs costs = assumed_costs();
+  Costs costs = assumed_host_costs();
   LinkCosts& rail = costs.of(LinkKind::ethernet);
   rail.bandwidth = racks.bandwidth;
   rail.latency_ps = 30 * kMicrosecond;
-  costs.of(LinkKind::shared_memory).bandwidth = 5 * kGigabyte;
-  costs.copy_bandwidth = 5 * kGigabyte;
-  costs.reduce_bandwidth.fill(5 * kGigabyte);
+  costs.reduce_bandwidth.fill(20 * kGigabyte);
   return costs;
 }
 
