@@ -93,7 +93,7 @@ uint64_t Policy::hash() const {
     hash.add(std::string_view(collective)).add(std::string_view(algorithm));
   }
   hash.add(scratch_bytes).add(tile_bytes).add(static_cast<uint64_t>(lanes));
-  hash.add(uint64_t{keep_percent}).add(steps_max);
+  hash.add(uint64_t{keep_percent}).add(steps_max).add(rail_piece_bytes);
   return hash.value();
 }
 

@@ -25,6 +25,11 @@ struct Policy {
   uint64_t scratch_bytes = uint64_t{2} << 20;               // of one operation in progress
   uint64_t tile_bytes = 0;                                  // 0: chosen
   int lanes = 1;                                            // the most that a plan may have
+  // What goes from domain to domain by TCP goes in pieces of about this size; 0: of any. Networks
+  // drop what the simulator believes to arrive: ranks that wait for a tile's pieces keep each other
+  // in step, and what can meet at one port of a switch stays within its queue. In the racks lab
+  // (docs/racks.md) that decides between 98% and 66% of a bound.
+  uint64_t rail_piece_bytes = uint64_t{32} << 10;
   // A plan keeps its place in the next larger sizes while it is at most so much slower than the
   // best there, so that plans do not flip back and forth.
   uint32_t keep_percent = 2;

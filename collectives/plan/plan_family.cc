@@ -13,12 +13,6 @@ constexpr uint64_t kTileBytesMax = uint64_t{4} << 20;
 constexpr uint64_t kTileBytesMin = 1024;
 // Blocks are not cut smaller than this for the sake of a pipeline.
 constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
-// What goes from domain to domain goes in pieces of about this size, where the network may drop
-// them. Ranks that wait for a tile's pieces keep each other in step, and the pieces that can meet
-// at one port of a switch stay within its queue; with large ones some senders wait for others that
-// TCP has slowed down. In the racks lab (docs/racks.md) that decides between 98% and 66% of a
-// bound.
-constexpr uint64_t kRailPieceBytes = uint64_t{32} << 10;
 // More tiles than these are not simulated: what one more takes is known by then.
 constexpr uint64_t kTilesFew = 8;
 constexpr uint64_t kTilesSome = 20;
@@ -190,8 +184,8 @@ std::vector<uint64_t> PlanFamily::tiles_for(const Candidate& candidate, uint64_t
   uint64_t largest = candidate.tile_max;
   if (policy_.tile_bytes > 0) {
     largest = std::min(largest, policy_.tile_bytes);
-  } else if (crosses_by_tcp(topology_)) {
-    uint64_t pieces = kRailPieceBytes * std::bit_floor(candidate.chunks);
+  } else if (policy_.rail_piece_bytes > 0 && crosses_by_tcp(topology_)) {
+    uint64_t pieces = policy_.rail_piece_bytes * std::bit_floor(candidate.chunks);
     while (!fits(pieces)) pieces *= 2;
     largest = std::min(largest, pieces);
   }
