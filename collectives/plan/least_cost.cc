@@ -194,6 +194,7 @@ PlanEffort LeastCost::to_everyone(double times, double blocks) const {
 PlanEffort LeastCost::of_root(double blocks) const {
   PlanEffort effort = to_everyone(1, blocks);
   // It may be in the largest domain.
+  effort.outer_messages = ranks_ - members_max_;
   effort.outer_blocks = (ranks_ - members_max_) * blocks;
   effort.domain_blocks = effort.outer_blocks;
   effort.steps = ranks_ * 3;
