@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "collectives/schedule.h"
+#include "collectives/side_by_side.h"
 
 namespace unirack {
 
@@ -96,100 +98,92 @@ class Renamer {
   const Embedding& embedding_;
 };
 
-// Highest value that each (rank, lane) signals.
-std::vector<std::vector<uint32_t>> last_values(const Schedule& schedule) {
-  std::vector<std::vector<uint32_t>> last;
-  for (Rank rank = 0; rank < schedule.header().rank_count; ++rank) {
-    auto& lanes = last.emplace_back(kLanesMax, 0);
-    const Program& program = schedule.program_view(rank);
-    for (size_t lane = 0; lane < program.lanes.size(); ++lane) {
-      for (const Step& step : program.lanes[lane].steps) {
-        if (step.op == Op::signal) lanes[lane] = std::max(lanes[lane], step.value.v);
-      }
+using Values = std::vector<std::array<uint32_t, kLanesMax>>;  // by rank and lane
+
+// Raises `values` to what the program signals, from `base` up.
+void raise_values(const Program& program, const std::array<uint32_t, kLanesMax>& base,
+                  std::array<uint32_t, kLanesMax>& values) {
+  for (size_t lane = 0; lane < program.lanes.size(); ++lane) {
+    for (const Step& step : program.lanes[lane].steps) {
+      if (step.op == Op::signal) values[lane] = std::max(values[lane], base[lane] + step.value.v);
     }
   }
-  return last;
 }
 
 bool has_steps(const Program& program, size_t lane) {
   return lane < program.lanes.size() && !program.lanes[lane].steps.empty();
 }
 
-// Who waits in lane `lane` of b for the record of `rank`, from the rank after it on: what ranks do
-// alike they also do in the same order.
-std::vector<Rank> record_waiters(const Schedule& b, Rank rank, size_t lane) {
-  std::vector<Rank> waiters;
-  const int ranks = b.header().rank_count;
-  for (int i = 1; i <= ranks; ++i) {
-    const Rank other = (rank + i) % ranks;
-    const Program& program = b.program_view(other);
-    if (lane >= program.lanes.size()) continue;
-    const auto& steps = program.lanes[lane].steps;
-    if (std::any_of(steps.begin(), steps.end(), [&](const Step& step) {
-          return step.op == Op::wait && step.peer == rank && step.value.v == 0;
-        })) {
-      waiters.push_back(other);
-    }
-  }
-  return waiters;
-}
+// What one rank does in the schedule that is appended.
+struct Tail {
+  Rank rank = 0;
+  const Program* program = nullptr;
+};
 
+// Appends programs of some ranks to the programs of all.
 class Appender {
  public:
-  Appender(const Schedule& a, const Schedule& b)
-      : a_(a), b_(b), shift_(last_values(a)), ready_(shift_) {}
+  // `records_suffice`: nobody has to be told who is done with what came before.
+  Appender(std::vector<Program>& programs, Values& values, bool records_suffice)
+      : programs_(programs), values_(values), records_suffice_(records_suffice) {}
 
-  Schedule join() {
-    const auto ranks = static_cast<size_t>(a_.header().rank_count);
-    std::vector<Program> programs;
-    for (size_t i = 0; i < ranks; ++i) {
-      programs.push_back(a_.program_view(static_cast<Rank>(i)));
-      programs.back().scratch = b_.program_view(static_cast<Rank>(i)).scratch;
-      announce(static_cast<Rank>(i), programs.back());
+  void append(const std::vector<Tail>& tails) {
+    if (!records_suffice_) announce(tails);
+    const Values shift = values_of(tails);
+    for (const Tail& tail : tails) append(tail);
+    for (size_t i = 0; i < tails.size(); ++i) {
+      raise_values(*tails[i].program, shift[i], values_[static_cast<size_t>(tails[i].rank)]);
     }
-    for (size_t i = 0; i < ranks; ++i) append(static_cast<Rank>(i), programs[i]);
-    uint32_t values = 1;
-    size_t lanes = 1;
-    for (const Program& program : programs) {
-      lanes = std::max(lanes, program.lanes.size());
-      for (const Lane& lane : program.lanes) {
-        for (const Step& step : lane.steps) {
-          if (step.op == Op::signal) values = std::max(values, step.value.v);
-        }
-      }
-    }
-    for (Program& program : programs) {
-      program.lanes.resize(lanes);
-      program.values_per_tile = values;
-    }
-    return {b_.header(), std::move(programs)};
   }
 
  private:
-  // At the end of a's lane: tells everyone who would wait for this rank's record in b.
-  void announce(Rank rank, Program& program) {
-    for (size_t lane = 0; lane < program.lanes.size(); ++lane) {
-      if (!has_steps(program, lane)) continue;
-      const auto waiters = record_waiters(b_, rank, lane);
-      if (waiters.empty()) continue;
-      auto& shift = shift_[static_cast<size_t>(rank)][lane];
-      ready_[static_cast<size_t>(rank)][lane] = ++shift;
-      for (const Rank waiter : waiters) {
-        program.lanes[lane].steps.push_back(
-            {.op = Op::signal, .peer = waiter, .value = {shift, 0}});
+  using Awaited = std::pair<Rank, size_t>;  // a rank with steps before, and one of its lanes
+
+  // At the end of what a rank does so far in a lane: tells everyone who would wait for its record
+  // in the tails, from the rank after it on: what ranks do alike they also do in the same order.
+  void announce(const std::vector<Tail>& tails) {
+    const auto ranks = static_cast<Rank>(programs_.size());
+    std::vector<std::pair<Awaited, Rank>> waits;  // and how far above it the waiter is
+    for (const Tail& tail : tails) {
+      for (size_t lane = 0; lane < tail.program->lanes.size(); ++lane) {
+        for (const Step& step : tail.program->lanes[lane].steps) {
+          if (step.op == Op::wait && step.value.v == 0 && has_steps(of(step.peer), lane)) {
+            waits.push_back({{step.peer, lane}, (tail.rank - step.peer + ranks) % ranks});
+          }
+        }
       }
+    }
+    std::sort(waits.begin(), waits.end());
+    waits.erase(std::unique(waits.begin(), waits.end()), waits.end());
+    for (const auto& [awaited, distance] : waits) {
+      const auto [rank, lane] = awaited;
+      uint32_t& value = values_[static_cast<size_t>(rank)][lane];
+      if (awaited_.empty() || awaited_.back() != awaited) {
+        awaited_.push_back(awaited);
+        ++value;
+      }
+      const Rank waiter = (rank + distance) % ranks;
+      of(rank).lanes[lane].steps.push_back({.op = Op::signal, .peer = waiter, .value = {value, 0}});
     }
   }
 
-  void append(Rank rank, Program& program) {
-    const Program& tail = b_.program_view(rank);
-    if (program.lanes.size() < tail.lanes.size()) program.lanes.resize(tail.lanes.size());
+  Values values_of(const std::vector<Tail>& tails) const {
+    Values values;
+    for (const Tail& tail : tails) values.push_back(values_[static_cast<size_t>(tail.rank)]);
+    return values;
+  }
+
+  void append(const Tail& tail) {
+    Program& program = of(tail.rank);
+    const auto& lanes = tail.program->lanes;
+    if (program.lanes.size() < lanes.size()) program.lanes.resize(lanes.size());
     const auto base = static_cast<uint32_t>(program.sources.size());
-    program.sources.insert(program.sources.end(), tail.sources.begin(), tail.sources.end());
-    for (size_t lane = 0; lane < tail.lanes.size(); ++lane) {
-      for (Step step : tail.lanes[lane].steps) {
+    program.sources.insert(program.sources.end(), tail.program->sources.begin(),
+                           tail.program->sources.end());
+    for (size_t lane = 0; lane < lanes.size(); ++lane) {
+      for (Step step : lanes[lane].steps) {
         step.sources.first += base;
-        shift_value(rank, lane, step);
+        shift_value(tail.rank, lane, step);
         program.lanes[lane].steps.push_back(step);
       }
     }
@@ -197,20 +191,42 @@ class Appender {
 
   void shift_value(Rank rank, size_t lane, Step& step) const {
     if (step.op == Op::signal) {
-      step.value.v += shift_[static_cast<size_t>(rank)][lane];
+      step.value.v += values_[static_cast<size_t>(rank)][lane];
     } else if (step.op == Op::wait && step.value.v > 0) {
-      step.value.v += shift_[static_cast<size_t>(step.peer)][step.peer_lane];
-    } else if (step.op == Op::wait && has_steps(a_.program_view(step.peer), lane)) {
+      step.value.v += values_[static_cast<size_t>(step.peer)][step.peer_lane];
+    } else if (step.op == Op::wait &&
+               std::binary_search(awaited_.begin(), awaited_.end(), Awaited(step.peer, lane))) {
       step.peer_lane = static_cast<uint8_t>(lane);
-      step.value.v = ready_[static_cast<size_t>(step.peer)][lane];
+      step.value.v = values_[static_cast<size_t>(step.peer)][lane];
     }
   }
 
-  const Schedule& a_;
-  const Schedule& b_;
-  std::vector<std::vector<uint32_t>> shift_;  // added to b's values, by writer and lane
-  std::vector<std::vector<uint32_t>> ready_;  // the value that says "done with a"
+  Program& of(Rank rank) { return programs_[static_cast<size_t>(rank)]; }
+
+  std::vector<Program>& programs_;
+  Values& values_;
+  const bool records_suffice_;
+  std::vector<Awaited> awaited_;  // ascending
 };
+
+// Gives all programs the same lanes, scratch and stride of counters.
+Schedule finish_programs(ScheduleHeader header, const std::vector<ScratchBlock>& scratch,
+                         std::vector<Program> programs) {
+  uint32_t values = 1;
+  size_t lanes = 1;
+  for (const Program& program : programs) {
+    std::array<uint32_t, kLanesMax> last = {};
+    raise_values(program, {}, last);
+    values = std::max(values, *std::max_element(last.begin(), last.end()));
+    lanes = std::max(lanes, program.lanes.size());
+  }
+  for (Program& program : programs) {
+    program.lanes.resize(lanes);
+    program.values_per_tile = values;
+    program.scratch = scratch;
+  }
+  return {std::move(header), std::move(programs)};
+}
 
 // The blocks that exist, grown and continued by those of the small schedule.
 Result<std::vector<ScratchBlock>> joint_scratch(const Program& small, const Embedding& embedding) {
@@ -230,22 +246,32 @@ Result<std::vector<ScratchBlock>> joint_scratch(const Program& small, const Embe
   return joint;
 }
 
-}  // namespace
-
-Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding) {
+// The programs of the small schedule's ranks, in their order, as the large one knows them.
+Result<std::vector<Program>> rename(const Schedule& schedule, const Embedding& embedding) {
   const ScheduleHeader& small = schedule.header();
   const size_t parts = static_cast<size_t>(small.chunks) * schedule.layout().data_blocks();
   if (embedding.parts.size() != parts) return cannot_embed("not every part has a new name");
   if (embedding.ranks.size() != static_cast<size_t>(small.rank_count)) {
     return cannot_embed("not every rank has a new name");
   }
-  std::vector<Program> programs(static_cast<size_t>(embedding.header.rank_count));
+  std::vector<Program> programs(static_cast<size_t>(small.rank_count));
   for (Rank rank = 0; rank < small.rank_count; ++rank) {
-    Program& target = programs[static_cast<size_t>(embedding.ranks[static_cast<size_t>(rank)])];
-    UNIRACK_TRY(Renamer(schedule, embedding).rename(schedule.program_view(rank), target));
+    UNIRACK_TRY(Renamer(schedule, embedding)
+                    .rename(schedule.program_view(rank), programs[static_cast<size_t>(rank)]));
+  }
+  return programs;
+}
+
+}  // namespace
+
+Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding) {
+  const auto renamed = UNIRACK_TRY(rename(schedule, embedding));
+  const auto scratch = UNIRACK_TRY(joint_scratch(schedule.program_view(0), embedding));
+  std::vector<Program> programs(static_cast<size_t>(embedding.header.rank_count));
+  for (size_t i = 0; i < renamed.size(); ++i) {
+    programs[static_cast<size_t>(embedding.ranks[i])] = renamed[i];
   }
   const Program& first = schedule.program_view(0);
-  const auto scratch = UNIRACK_TRY(joint_scratch(first, embedding));
   for (Program& program : programs) {
     program.scratch = scratch;
     program.lanes.resize(first.lanes.size());
@@ -268,7 +294,55 @@ Result<Schedule> then(const Schedule& a, const Schedule& b) {
   if (!keeps) {
     return make_error(Code::internal, "the later schedule must keep the scratch of the earlier");
   }
-  return Appender(a, b).join();
+  std::vector<Program> programs;
+  std::vector<Tail> tails;
+  Values values(static_cast<size_t>(a.header().rank_count));
+  for (Rank rank = 0; rank < a.header().rank_count; ++rank) {
+    programs.push_back(a.program(rank));
+    raise_values(programs.back(), {}, values[static_cast<size_t>(rank)]);
+    tails.push_back({rank, &b.program_view(rank)});
+  }
+  Appender(programs, values, false).append(tails);
+  return finish_programs(b.header(), after, std::move(programs));
+}
+
+Composer::Composer(ScheduleHeader header, std::vector<ScratchBlock> scratch)
+    : header_(std::move(header)),
+      scratch_(std::move(scratch)),
+      programs_(static_cast<size_t>(header_.rank_count)),
+      values_(programs_.size()) {}
+
+Status Composer::add(const Schedule& small, Embedding embedding) {
+  const auto renamed = UNIRACK_TRY(place(small, embedding));
+  std::vector<Tail> tails;
+  for (size_t i = 0; i < renamed.size(); ++i) tails.push_back({embedding.ranks[i], &renamed[i]});
+  Appender(programs_, values_, embedding.records_suffice).append(tails);
+  return ok_status();
+}
+
+Status Composer::add_side_by_side(std::vector<Addition> additions) {
+  SideBySide side_by_side(header_.rank_count);
+  for (Addition& each : additions) {
+    auto renamed = UNIRACK_TRY(place(*each.small, each.embedding));
+    UNIRACK_TRY(side_by_side.add(each.embedding.ranks, std::move(renamed)));
+  }
+  const auto joint = std::move(side_by_side).finish();
+  std::vector<Tail> tails;
+  for (const auto& [rank, program] : joint) tails.push_back({rank, &program});
+  Appender(programs_, values_, false).append(tails);
+  return ok_status();
+}
+
+// Makes room for the small schedule's scratch, and renames its programs.
+Result<std::vector<Program>> Composer::place(const Schedule& small, Embedding& embedding) {
+  embedding.header = header_;
+  embedding.scratch = std::move(scratch_);
+  scratch_ = UNIRACK_TRY(joint_scratch(small.program_view(0), embedding));
+  return rename(small, embedding);
+}
+
+Schedule Composer::finish() && {
+  return finish_programs(std::move(header_), scratch_, std::move(programs_));
 }
 
 }  // namespace unirack

@@ -141,8 +141,8 @@ Builder::Builder(ScheduleHeader header) : header_(std::move(header)) {
 }
 
 uint32_t Builder::scratch(uint32_t parts, Form form) {
-  for (Program& program : programs_) program.scratch.push_back({parts, form});
-  return static_cast<uint32_t>(programs_.front().scratch.size() - 1);
+  scratch_.push_back({parts, form});
+  return static_cast<uint32_t>(scratch_.size() - 1);
 }
 
 std::vector<Step>& Builder::steps(Rank rank, int lane) {
@@ -213,6 +213,7 @@ Schedule Builder::build() && {
   for (Program& each : programs_) {
     each.lanes.resize(lanes);
     each.values_per_tile = values;
+    each.scratch = scratch_;
   }
   return {std::move(header_), std::move(programs_)};
 }

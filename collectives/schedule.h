@@ -5,6 +5,7 @@
 // `tile_bytes` cuts a block into tiles at launch.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -97,6 +98,9 @@ class Builder {
  public:
   explicit Builder(ScheduleHeader header);
 
+  // May change until build(), but for the ranks.
+  ScheduleHeader& header() { return header_; }
+  const ScheduleHeader& header() const { return header_; }
   // A new scratch block at every rank.
   uint32_t scratch(uint32_t parts, Form form);
   void copy(Rank rank, int lane, Parts parts, Slice target, Slice source);
@@ -114,6 +118,7 @@ class Builder {
   void move(Op op, Rank rank, int lane, Parts parts, Slice target, std::span<const Slice> sources);
 
   ScheduleHeader header_;
+  std::vector<ScratchBlock> scratch_;
   std::vector<Program> programs_;
   std::vector<std::vector<uint32_t>> values_;  // last value of every rank's lanes
 };
@@ -132,8 +137,11 @@ struct Embedding {
   std::vector<ScratchBlock> scratch;  // blocks that exist already
   uint32_t scratch_at = 0;       // the small one's blocks begin here, shared as far as they exist
   Form input_form = Form::user;  // partial: the small one's inputs are unfinished sums
-  std::vector<Rank> ranks;       // small rank -> large rank
-  std::vector<uint32_t> parts;   // small part -> large part
+  // Added to a Composer, it touches nothing of a rank that this rank uses in what came before, so
+  // the rank's record says enough.
+  bool records_suffice = false;
+  std::vector<Rank> ranks;                  // small rank -> large rank
+  std::vector<uint32_t> parts;              // small part -> large part
   std::vector<std::vector<Place>> inputs;   // small rank and input block -> large place
   std::vector<std::vector<Place>> outputs;  // small rank and output block -> large place
 };
@@ -146,9 +154,40 @@ Result<Schedule> embed(const Schedule& schedule, const Embedding& embedding);
 // done with that lane of `a`. b's scratch must begin with a's, grown or not.
 Result<Schedule> then(const Schedule& a, const Schedule& b);
 
+// Builds a large schedule by adding small ones, each as then(all so far, embed(small)) would, in
+// time linear in the small ones' steps.
+class Composer {
+ public:
+  // `scratch`: blocks that exist from the start.
+  Composer(ScheduleHeader header, std::vector<ScratchBlock> scratch);
+  // The header and the scratch blocks of `embedding` are ours, whatever it says.
+  Status add(const Schedule& small, Embedding embedding);
+  // Several of one lane at a time: a rank that is in more than one runs them side by side.
+  struct Addition {
+    const Schedule* small = nullptr;
+    Embedding embedding;
+  };
+  Status add_side_by_side(std::vector<Addition> additions);
+  uint32_t scratch_count() const { return static_cast<uint32_t>(scratch_.size()); }
+  Schedule finish() &&;
+
+ private:
+  Result<std::vector<Program>> place(const Schedule& small, Embedding& embedding);
+
+  ScheduleHeader header_;
+  std::vector<ScratchBlock> scratch_;
+  std::vector<Program> programs_;
+  std::vector<std::array<uint32_t, kLanesMax>> values_;  // last value of every rank's lanes
+};
+
 // Repeats a schedule of one lane on `lanes` lanes, each with its own share of every data block and
 // its own scratch: chunks * lanes chunks.
-Schedule stripe(const Schedule& schedule, int lanes);
+Schedule stripe(Schedule schedule, int lanes);
+
+// The same, each lane one hop behind the one before it: it starts when what that lane waits for
+// first has arrived. So lanes need different links at a time: what one lane sends over the rails
+// overlaps with what the next one does within its domain.
+Schedule stripe_staggered(const Schedule& schedule, int lanes);
 
 // Cuts every part into `factor` parts: the same plan in smaller pieces, for embed() to place.
 Schedule refine(const Schedule& schedule, uint32_t factor);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "collectives/schedule.h"
 
 namespace unirack {
@@ -45,7 +47,7 @@ void add_lane(const Program& one, const Shift& shift, Program& program) {
 
 }  // namespace
 
-Schedule stripe(const Schedule& schedule, int lanes) {
+Schedule stripe(Schedule schedule, int lanes) {
   if (lanes <= 1) return schedule;
   ScheduleHeader header = schedule.header();
   std::vector<Program> programs;
@@ -62,6 +64,27 @@ Schedule stripe(const Schedule& schedule, int lanes) {
   }
   header.chunks *= static_cast<uint32_t>(lanes);
   return {std::move(header), std::move(programs)};
+}
+
+Schedule stripe_staggered(const Schedule& schedule, int lanes) {
+  const Schedule striped = stripe(schedule, lanes);
+  std::vector<Program> programs;
+  for (Rank rank = 0; rank < striped.header().rank_count; ++rank) {
+    const auto& first = schedule.program_view(rank).lanes[0].steps;
+    const auto is_arrival = [](const Step& step) {
+      return step.op == Op::wait && step.value.v > 0 && step.value.tiles_back == 0;
+    };
+    const auto begin = std::find_if(first.begin(), first.end(), is_arrival);
+    const auto end = std::find_if_not(begin, first.end(), is_arrival);
+    Program& program = programs.emplace_back(striped.program(rank));
+    for (size_t lane = 1; lane < program.lanes.size(); ++lane) {
+      std::vector<Step> arrivals(begin, end);
+      for (Step& step : arrivals) step.peer_lane = static_cast<uint8_t>(lane - 1);
+      auto& steps = program.lanes[lane].steps;
+      steps.insert(steps.begin(), arrivals.begin(), arrivals.end());
+    }
+  }
+  return {striped.header(), std::move(programs)};
 }
 
 Schedule refine(const Schedule& schedule, uint32_t factor) {

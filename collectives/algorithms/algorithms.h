@@ -60,34 +60,53 @@ Result<Schedule> all_to_all_v_pairwise(const Topology&, const Request&, int lane
 
 // halving_doubling.cc, recursive_doubling.cc: along the sum tree, every rank busy
 Result<Schedule> all_reduce_halving_doubling(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_halving_doubling(const Topology&, const Request&, int lanes);
+Result<Schedule> broadcast_halving_doubling(const Topology&, const Request&, int lanes);
 Result<Schedule> reduce_scatter_halving(const Topology&, const Request&, int lanes);
 Result<Schedule> all_reduce_recursive_doubling(const Topology&, const Request&, int lanes);
 Result<Schedule> all_gather_recursive_doubling(const Topology&, const Request&, int lanes);
 
-// binomial.cc: along a tree, leaders only
-Result<Schedule> reduce_binomial(const Topology&, const Request&, int lanes);
-Result<Schedule> all_reduce_binomial(const Topology&, const Request&, int lanes);
-Result<Schedule> broadcast_binomial(const Topology&, const Request&, int lanes);
-Result<Schedule> gather_binomial(const Topology&, const Request&, int lanes);
-Result<Schedule> scatter_binomial(const Topology&, const Request&, int lanes);
+// knomial.cc: along a tree, leaders only; the radix, a power of two, is the most children of a node
+Result<Schedule> reduce_knomial(const Topology&, const Request&, int lanes, int radix);
+Result<Schedule> all_reduce_knomial(const Topology&, const Request&, int lanes, int radix);
+Result<Schedule> broadcast_knomial(const Topology&, const Request&, int lanes, int radix);
+Result<Schedule> gather_knomial(const Topology&, const Request&, int lanes, int radix);
+Result<Schedule> scatter_knomial(const Topology&, const Request&, int lanes, int radix);
 
 // ring.cc
 Result<Schedule> all_reduce_ring(const Topology&, const Request&, int lanes);
 Result<Schedule> reduce_scatter_ring(const Topology&, const Request&, int lanes);
 Result<Schedule> all_gather_ring(const Topology&, const Request&, int lanes);
 
-// bruck.cc
-Result<Schedule> all_gather_bruck(const Topology&, const Request&, int lanes);
-Result<Schedule> all_to_all_bruck(const Topology&, const Request&, int lanes);
+// bruck.cc: any radix from 2 up
+Result<Schedule> all_gather_bruck(const Topology&, const Request&, int lanes, int radix);
+Result<Schedule> all_to_all_bruck(const Topology&, const Request&, int lanes, int radix);
 
-// two_level.cc, rail_aligned.cc: domains and rails
+// two_level.cc: domains and rails, every member a leader
 std::string two_level_unfit(const Topology&, const Request&);
+std::string two_level_weighted_unfit(const Topology&, const Request&);
+std::string two_level_halving_unfit(const Topology&, const Request&);
+std::string three_level_unfit(const Topology&, const Request&);
 Result<Schedule> all_reduce_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_two_level_pipelined(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_two_level_weighted(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_two_level_halving(const Topology&, const Request&, int lanes);
+Result<Schedule> all_reduce_three_level(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_multi_leader(const Topology&, const Request&, int lanes);
+Result<Schedule> broadcast_multi_leader(const Topology&, const Request&, int lanes);
+
+// single_leader.cc: domains and rails, one leader a domain
+Result<Schedule> all_reduce_single_leader(const Topology&, const Request&, int lanes);
 Result<Schedule> reduce_two_level(const Topology&, const Request&, int lanes);
 Result<Schedule> broadcast_two_level(const Topology&, const Request&, int lanes);
+
+// rail_aligned.cc: blocks cross over the rails of those who hold their owner's place
 Result<Schedule> reduce_scatter_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> reduce_scatter_two_level_pipelined(const Topology&, const Request&, int lanes);
 Result<Schedule> all_gather_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> all_gather_two_level_pipelined(const Topology&, const Request&, int lanes);
 Result<Schedule> all_to_all_two_level(const Topology&, const Request&, int lanes);
+Result<Schedule> all_to_all_two_level_staged(const Topology&, const Request&, int lanes);
 
 // forest.cc: packed spanning trees over the graph of the pool, for
 // all-gather, broadcast, reduce-scatter, reduce, all-reduce

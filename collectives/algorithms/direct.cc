@@ -2,6 +2,7 @@
 // peers' scratch, which needs no record; the first message leaves at once.
 #include "collectives/algorithms/algorithms.h"
 #include "collectives/algorithms/draft.h"
+#include "collectives/algorithms/shares.h"
 
 namespace unirack {
 
@@ -17,32 +18,8 @@ Mark& at(Marks& marks, Rank writer, Rank reader) {
   return marks[static_cast<size_t>(writer)][static_cast<size_t>(reader)];
 }
 
-// Everyone's contribution to `parts` at `rank`: its own where it lies, the peers' in scratch.
-std::vector<Slice> contributions(const Draft& draft, Rank rank, Slice own, uint32_t first,
-                                 Parts parts) {
-  std::vector<Slice> by_rank;
-  for (Rank peer = 0; peer < draft.ranks(); ++peer) {
-    by_rank.push_back(peer == rank ? own : Draft::at(rank, first + Draft::slot(rank, peer), parts));
-  }
-  return by_rank;
-}
-
 void wait_for_all(Draft& draft, Rank rank, Marks& marks) {
   for (const Rank peer : draft.peers(rank)) draft.wait(rank, at(marks, peer, rank));
-}
-
-// Each rank puts chunk p of its vector to the scratch of rank p.
-Marks scatter_chunks(Draft& draft, uint32_t first) {
-  Marks sent = no_marks(draft.ranks());
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
-    for (const Rank peer : draft.peers(rank)) {
-      const Parts parts = Draft::chunk(static_cast<uint32_t>(peer));
-      draft.copy(rank, parts, Draft::at(peer, first + Draft::slot(peer, rank), parts),
-                 draft.input(rank));
-      at(sent, rank, peer) = draft.signal(rank, peer);
-    }
-  }
-  return sent;
 }
 
 }  // namespace
@@ -72,22 +49,10 @@ Result<Schedule> all_reduce_one_shot(const Topology& topology, const Request& re
 
 // Steps 2, written 2 B (n - 1) / n. One stage: a rank ends a tile when all have reduced theirs.
 Result<Schedule> all_reduce_two_shot(const Topology& topology, const Request& request, int lanes) {
-  const auto n = static_cast<uint32_t>(topology.rank_count());
-  Draft draft(topology, request, "two_shot", n);
-  const uint32_t first = draft.scratches(n - 1, 1);
-  Marks sent = scatter_chunks(draft, first);
-  Marks finished = no_marks(draft.ranks());
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
-    const Parts own = Draft::chunk(static_cast<uint32_t>(rank));
-    wait_for_all(draft, rank, sent);
-    draft.fold(rank, own, draft.output(rank),
-               contributions(draft, rank, draft.input(rank), first, own));
-    for (const Rank peer : draft.peers(rank)) {
-      draft.copy(rank, own, draft.output(peer), draft.output(rank));
-      at(finished, rank, peer) = draft.signal(rank, peer);
-    }
-  }
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) wait_for_all(draft, rank, finished);
+  Draft draft(topology, request, "two_shot", static_cast<uint32_t>(topology.rank_count()));
+  const Shares shares = chunk_shares(draft.ranks());
+  sum_shares(draft, shares);
+  gather_shares(draft, shares, false);
   return std::move(draft).finish(lanes);
 }
 
@@ -115,35 +80,9 @@ Result<Schedule> reduce_direct(const Topology& topology, const Request& request,
 // Steps 2, written B (n - 1) / n and a partial sum of B / n: each rank sums a chunk, the root
 // finishes them. Only the root has an output, so unfinished sums travel.
 Result<Schedule> reduce_two_shot(const Topology& topology, const Request& request, int lanes) {
-  const auto n = static_cast<uint32_t>(topology.rank_count());
-  Draft draft(topology, request, "two_shot", n);
+  Draft draft(topology, request, "two_shot", static_cast<uint32_t>(topology.rank_count()));
   draft.header().stages = 2;
-  const Rank root = request.root;
-  const uint32_t first = draft.scratches(n - 1, 1);
-  const uint32_t sums = draft.scratches(n, 1, Form::partial);
-  Marks sent = scatter_chunks(draft, first);
-  Marks summed = no_marks(draft.ranks());
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
-    const auto index = static_cast<uint32_t>(rank);
-    const Parts own = Draft::chunk(index);
-    wait_for_all(draft, rank, sent);
-    const auto sources = contributions(draft, rank, draft.input(rank), first, own);
-    if (rank == root) {
-      draft.fold(rank, own, draft.output(rank), sources);
-      continue;
-    }
-    const Slice sum = Draft::at(rank, sums + index, own);
-    draft.fold(rank, own, sum, sources);
-    draft.copy(rank, own, Draft::at(root, sums + index, own), sum);
-    at(summed, rank, root) = draft.signal(rank, root);
-  }
-  for (const Rank peer : draft.peers(root)) {
-    const auto index = static_cast<uint32_t>(peer);
-    const Parts parts = Draft::chunk(index);
-    const Slice sum = Draft::at(root, sums + index, parts);
-    draft.wait(root, at(summed, peer, root));
-    draft.reduce(root, parts, draft.output(root), std::span(&sum, 1));
-  }
+  sum_shares_for(draft, chunk_shares(draft.ranks()), request.root);
   return std::move(draft).finish(lanes);
 }
 

@@ -2,6 +2,7 @@
 // belongs. Puts into outputs wait for the record of their owner.
 #include "collectives/algorithms/algorithms.h"
 #include "collectives/algorithms/draft.h"
+#include "collectives/algorithms/shares.h"
 
 namespace unirack {
 
@@ -50,26 +51,12 @@ Result<Schedule> broadcast_scatter_all_gather(const Topology& topology, const Re
   const auto n = static_cast<uint32_t>(topology.rank_count());
   Draft draft(topology, request, "scatter_all_gather", n > 1 ? n - 1 : 1);
   const Rank root = request.root;
-  for (const Rank peer : draft.peers(root)) {
-    const Parts own = Draft::chunk(Draft::slot(root, peer));
-    draft.wait_record(root, peer);
-    draft.copy(root, own, draft.output(peer), draft.input(root));
-    draft.wait(peer, draft.signal(root, peer));
-  }
+  std::vector<uint32_t> lengths(n, 1);
+  lengths[static_cast<size_t>(root)] = 0;
+  const Shares shares = consecutive_shares(lengths);
+  deal_shares(draft, shares, root);
   draft.copy(root, draft.whole(), draft.output(root), draft.input(root));
-  std::vector<std::vector<Mark>> marks(n);
-  for (const Rank rank : draft.peers(root)) {
-    const Parts own = Draft::chunk(Draft::slot(root, rank));
-    for (const Rank peer : draft.peers(rank)) {
-      if (peer == root) continue;
-      draft.wait_record(rank, peer);
-      draft.copy(rank, own, draft.output(peer), draft.output(rank));
-      marks[static_cast<size_t>(peer)].push_back(draft.signal(rank, peer));
-    }
-  }
-  for (const Rank rank : draft.peers(root)) {
-    for (const Mark& mark : marks[static_cast<size_t>(rank)]) draft.wait(rank, mark);
-  }
+  gather_shares(draft, shares, true, root);
   return std::move(draft).finish(lanes);
 }
 

@@ -1,5 +1,7 @@
 #include "collectives/algorithms/draft.h"
 
+#include <algorithm>
+
 namespace unirack {
 
 namespace {
@@ -28,12 +30,10 @@ Draft::Draft(const Topology& topology, const Request& request, std::string_view 
     : Draft(header_for(topology, request, name, chunks)) {}
 
 Draft::Draft(ScheduleHeader header)
-    : header_(std::move(header)),
-      layout_(header_.collective, header_.rank_count, header_.root),
-      builder_(header_) {
-  if (!header_.sum_groups.empty()) {
-    is_flat_ = same_sum(header_.sum_groups, {joined(header_.sum_groups)});
-  }
+    : builder_(std::move(header)),
+      layout_(this->header().collective, this->header().rank_count, this->header().root) {
+  const RankGroups& groups = this->header().sum_groups;
+  if (!groups.empty()) is_flat_ = same_sum(groups, {joined(groups)});
 }
 
 std::vector<Rank> Draft::peers(Rank rank) const {
@@ -43,7 +43,7 @@ std::vector<Rank> Draft::peers(Rank rank) const {
 }
 
 Slice Draft::place(Rank rank, BufferId buffer, uint32_t block) const {
-  return {rank, buffer, block, layout_.data_block(rank, buffer, block) * header_.chunks};
+  return {rank, buffer, block, layout_.data_block(rank, buffer, block) * header().chunks};
 }
 
 uint32_t Draft::scratches(size_t count, uint32_t parts, Form form) {
@@ -62,7 +62,7 @@ void Draft::fold(Rank rank, Parts parts, Slice target, std::span<const Slice> by
     for (const Rank each : ranks) slices.push_back(by_rank[static_cast<size_t>(each)]);
     return slices;
   };
-  const RankGroups& groups = header_.sum_groups;
+  const RankGroups& groups = header().sum_groups;
   if (is_flat_) return reduce(rank, parts, target, pick(joined(groups)));
   // One scratch block has one origin, so each fold of a rank has blocks of its own.
   const uint32_t turn = folds_[rank]++;
@@ -80,12 +80,13 @@ void Draft::fold(Rank rank, Parts parts, Slice target, std::span<const Slice> by
   reduce(rank, parts, target, sums);
 }
 
-Schedule Draft::finish(int lanes) && {
-  Schedule one = std::move(builder_).build();
-  ScheduleHeader header = header_;
-  std::vector<Program> programs;
-  for (Rank rank = 0; rank < header_.rank_count; ++rank) programs.push_back(one.program(rank));
-  return stripe(Schedule(std::move(header), std::move(programs)), lanes);
+void Draft::wait_each(Rank rank, std::vector<Mark> marks) {
+  const auto turn = [&](const Mark& mark) { return (mark.writer - rank + ranks()) % ranks(); };
+  std::stable_sort(marks.begin(), marks.end(),
+                   [&](const Mark& a, const Mark& b) { return turn(a) < turn(b); });
+  for (const Mark& mark : marks) wait(rank, mark);
 }
+
+Schedule Draft::finish(int lanes) && { return stripe(std::move(builder_).build(), lanes); }
 
 }  // namespace unirack

@@ -22,9 +22,9 @@ class Draft {
   Draft(const Topology& topology, const Request& request, std::string_view name, uint32_t chunks);
   explicit Draft(ScheduleHeader header);
 
-  ScheduleHeader& header() { return header_; }
-  const ScheduleHeader& header() const { return header_; }
-  int ranks() const { return header_.rank_count; }
+  ScheduleHeader& header() { return builder_.header(); }
+  const ScheduleHeader& header() const { return builder_.header(); }
+  int ranks() const { return header().rank_count; }
   // Ranks other than `rank`, starting after it: spreads first contacts over peers.
   std::vector<Rank> peers(Rank rank) const;
   // Index of `peer` among the ranks other than `self`.
@@ -38,7 +38,7 @@ class Draft {
     return {rank, BufferId::scratch, scratch_block, parts.begin};
   }
   Parts whole(uint32_t data = 0) const {
-    return {data * header_.chunks, (data + 1) * header_.chunks};
+    return {data * header().chunks, (data + 1) * header().chunks};
   }
   static Parts chunk(uint32_t index) { return {index, index + 1}; }
 
@@ -59,6 +59,9 @@ class Draft {
   void wait(Rank rank, Mark mark, uint32_t tiles_back = 0) {
     builder_.wait(rank, 0, mark, tiles_back);
   }
+  // For all of them, from the rank after it on: what ranks do alike they do in the same order,
+  // which keeps plans as symmetric as pools are.
+  void wait_each(Rank rank, std::vector<Mark> marks);
   void wait_record(Rank rank, Rank peer) { builder_.wait_record(rank, 0, peer); }
 
   Schedule finish(int lanes) &&;
@@ -66,9 +69,8 @@ class Draft {
  private:
   Slice place(Rank rank, BufferId buffer, uint32_t block) const;
 
-  ScheduleHeader header_;
-  Layout layout_;
   Builder builder_;
+  Layout layout_;
   bool is_flat_ = true;
   std::map<Rank, uint32_t> folds_;                                 // how often a rank has folded
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> fold_blocks_;  // (turn, parts) -> first block

@@ -1,8 +1,11 @@
 // Recursive halving along the sum tree: at every node each chunk has an owner on either side; one
 // sends its partial sum to the other, who becomes the owner at the node. Any rank count: a small
 // side serves several owners of the large one, a large side spreads its chunks over all members.
+// Doubling is the way back. A root has them run the other way on the path from it to the tree's
+// root: what it deals out to all owners, or collects from them.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "collectives/algorithms/algorithms.h"
@@ -89,43 +92,118 @@ struct Run {
 
 class TreeScatter {
  public:
-  TreeScatter(Draft& draft, const std::vector<Rank>& final_owners)
+  TreeScatter(Draft& draft, SumTree tree, const std::vector<Rank>& final_owners)
       : draft_(draft),
-        tree_(draft.header().sum_groups),
+        tree_(std::move(tree)),
         owners_(find_owners(tree_, final_owners)),
         held_(tree_.nodes().size()),
         moved_(tree_.nodes().size()) {
     for (size_t i = 0; i < tree_.nodes().size(); ++i) find_runs(i);
   }
 
-  void reduce() {
+  // Owners end with the finished sums of their chunks, or `unfinished` ones in scratch.
+  void reduce(bool unfinished = false) {
     if (tree_.root() == 0) {
       const Rank rank = tree_.node(0).ranks[0];
       const Slice source = input(rank, 0);
       draft_.reduce(rank, draft_.whole(), draft_.output(rank), std::span(&source, 1));
     }
     for (int index = 0; index <= tree_.root(); ++index) {
-      if (!tree_.node(index).is_leaf()) reduce_at(index);
+      if (!tree_.node(index).is_leaf()) reduce_at(index, unfinished);
     }
   }
 
   // The way back: who gave up a chunk gets it finished.
   void gather() {
     for (int index = tree_.root(); index >= 0; --index) {
-      std::map<std::pair<Rank, Rank>, bool> pairs;
+      Pairs pairs;
       for (const Run& run : moved_[static_cast<size_t>(index)]) {
         draft_.copy(run.owner, run.parts, draft_.output(run.other), draft_.output(run.owner));
-        pairs[{run.owner, run.other}] = true;
+        pairs.insert({run.owner, run.other});
       }
-      std::vector<std::pair<Rank, Mark>> waits;
-      for (const auto& [pair, unused] : pairs) {
-        waits.emplace_back(pair.second, draft_.signal(pair.first, pair.second));
+      signal_and_wait(pairs);
+    }
+  }
+
+  // Unfinished sums of all chunks wander to `root`, which finishes them.
+  void collect(Rank root) {
+    std::vector<Slice> places;  // by chunk: where its sum lies
+    for (const Run& run : held_.back()) {
+      for (uint32_t i = run.parts.begin; i < run.parts.end; ++i) {
+        places.push_back(value(tree_.root(), run.owner, run.parts));
       }
-      for (const auto& [rank, mark] : waits) draft_.wait(rank, mark);
+    }
+    for (int index = tree_.root(); !tree_.node(index).is_leaf();) {
+      const int side = child_with(index, root);
+      Pairs pairs;
+      for (const Run& run : moved_[static_cast<size_t>(index)]) {
+        if (!contains(tree_.node(side).ranks, run.other)) continue;
+        const Slice target = place(index, run.other, run.parts, Form::partial);
+        for (uint32_t i = run.parts.begin; i < run.parts.end; ++i) {
+          draft_.copy(run.owner, Draft::chunk(i), target, places[i]);
+          places[i] = target;
+        }
+        pairs.insert({run.owner, run.other});
+      }
+      signal_and_wait(pairs);
+      index = side;
+    }
+    for (uint32_t i = 0; i < places.size(); ++i) {
+      draft_.reduce(root, Draft::chunk(i), draft_.output(root), std::span(&places[i], 1));
+    }
+  }
+
+  // What lies in the root's input goes to all owners' outputs, and from there to everyone.
+  void deal_and_gather(Rank root) {
+    const auto source = [&](Rank rank) {
+      return rank == root ? draft_.input(rank) : draft_.output(rank);
+    };
+    const auto put = [&](Rank from, Rank to, Parts parts, Pairs& pairs) {
+      if (pairs.insert({from, to}).second) draft_.wait_record(from, to);
+      draft_.copy(from, parts, draft_.output(to), source(from));
+    };
+    std::vector<int> path;
+    for (int index = tree_.root(); !tree_.node(index).is_leaf(); index = child_with(index, root)) {
+      path.push_back(index);
+    }
+    for (auto index = path.rbegin(); index != path.rend(); ++index) {
+      Pairs pairs;
+      for (const Run& run : moved_[static_cast<size_t>(*index)]) {
+        if (is_on_side_of(root, *index, run.other)) put(run.other, run.owner, run.parts, pairs);
+      }
+      signal_and_wait(pairs);
+    }
+    for (int index = tree_.root(); index >= 0; --index) {
+      const bool is_on_path = contains(tree_.node(index).ranks, root);
+      Pairs pairs;
+      for (const Run& run : moved_[static_cast<size_t>(index)]) {
+        // Who dealt a chunk has it.
+        if (is_on_path && is_on_side_of(root, index, run.other)) continue;
+        put(run.owner, run.other, run.parts, pairs);
+      }
+      signal_and_wait(pairs);
     }
   }
 
  private:
+  using Pairs = std::set<std::pair<Rank, Rank>>;  // (sender, receiver)
+
+  void signal_and_wait(const Pairs& pairs) {
+    std::vector<std::pair<Rank, Mark>> waits;
+    for (const auto& [from, to] : pairs) waits.emplace_back(to, draft_.signal(from, to));
+    for (const auto& [rank, mark] : waits) draft_.wait(rank, mark);
+  }
+
+  int child_with(int index, Rank rank) const {
+    const SumNode& node = tree_.node(index);
+    return contains(tree_.node(node.left).ranks, rank) ? node.left : node.right;
+  }
+
+  // Whether both are under the same child.
+  bool is_on_side_of(Rank root, int index, Rank rank) const {
+    return contains(tree_.node(child_with(index, root)).ranks, rank);
+  }
+
   void find_runs(size_t index) {
     const SumNode& node = tree_.nodes()[index];
     const auto& owners = owners_[index];
@@ -148,7 +226,7 @@ class TreeScatter {
     }
   }
 
-  void reduce_at(int index) {
+  void reduce_at(int index, bool unfinished) {
     const SumNode& node = tree_.node(index);
     std::map<std::pair<Rank, Rank>, Mark> marks;
     std::vector<Slice> received;
@@ -168,8 +246,8 @@ class TreeScatter {
       const Slice own = value(owner_left ? node.left : node.right, run.owner, run.parts);
       const std::vector<Slice> sources =
           owner_left ? std::vector{own, received[i]} : std::vector{received[i], own};
-      const Slice target =
-          index == tree_.root() ? draft_.output(run.owner) : value(index, run.owner, run.parts);
+      const bool is_last = index == tree_.root() && !unfinished;
+      const Slice target = is_last ? draft_.output(run.owner) : value(index, run.owner, run.parts);
       draft_.reduce(run.owner, run.parts, target, sources);
     }
   }
@@ -220,9 +298,32 @@ class TreeScatter {
 Result<Schedule> all_reduce_halving_doubling(const Topology& topology, const Request& request,
                                              int lanes) {
   Draft draft(topology, request, "halving_doubling", static_cast<uint32_t>(topology.rank_count()));
-  TreeScatter scatter(draft, contiguous_owners(SumTree(topology.sum_groups())));
+  const SumTree tree(topology.sum_groups());
+  TreeScatter scatter(draft, tree, contiguous_owners(tree));
   scatter.reduce();
   scatter.gather();
+  return std::move(draft).finish(lanes);
+}
+
+// Steps 2 log2 n, written 2 B (n - 1) / n, all but the first half of it as partial sums.
+Result<Schedule> reduce_halving_doubling(const Topology& topology, const Request& request,
+                                         int lanes) {
+  Draft draft(topology, request, "halving_doubling", static_cast<uint32_t>(topology.rank_count()));
+  draft.header().stages = 2;
+  const SumTree tree(topology.sum_groups());
+  TreeScatter scatter(draft, tree, contiguous_owners(tree));
+  scatter.reduce(draft.ranks() > 1);
+  if (draft.ranks() > 1) scatter.collect(request.root);
+  return std::move(draft).finish(lanes);
+}
+
+// Steps 2 log2 n - 1, written up to 2 B (n - 1) / n.
+Result<Schedule> broadcast_halving_doubling(const Topology& topology, const Request& request,
+                                            int lanes) {
+  Draft draft(topology, request, "halving_doubling", static_cast<uint32_t>(topology.rank_count()));
+  const SumTree tree(topology.domains());
+  TreeScatter(draft, tree, contiguous_owners(tree)).deal_and_gather(request.root);
+  draft.copy(request.root, draft.whole(), draft.output(request.root), draft.input(request.root));
   return std::move(draft).finish(lanes);
 }
 
@@ -233,7 +334,7 @@ Result<Schedule> reduce_scatter_halving(const Topology& topology, const Request&
   draft.header().stages = 2;
   std::vector<Rank> owners;
   for (Rank rank = 0; rank < topology.rank_count(); ++rank) owners.push_back(rank);
-  TreeScatter(draft, owners).reduce();
+  TreeScatter(draft, SumTree(topology.sum_groups()), owners).reduce();
   return std::move(draft).finish(lanes);
 }
 

@@ -2,6 +2,7 @@
 // signal to the owner, who waits for it before its program ends.
 #include "collectives/algorithms/algorithms.h"
 #include "collectives/algorithms/draft.h"
+#include "collectives/algorithms/shares.h"
 
 namespace unirack {
 
@@ -18,19 +19,6 @@ void wait_records(Draft& draft, Rank rank) {
   for (const Rank peer : draft.peers(rank)) draft.wait_record(rank, peer);
 }
 
-// Tells every peer, and has every rank wait for all of them.
-void meet(Draft& draft) {
-  std::vector<std::vector<Mark>> marks(static_cast<size_t>(draft.ranks()));
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
-    for (const Rank peer : draft.peers(rank)) {
-      marks[static_cast<size_t>(peer)].push_back(draft.signal(rank, peer));
-    }
-  }
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
-    for (const Mark& mark : marks[static_cast<size_t>(rank)]) draft.wait(rank, mark);
-  }
-}
-
 std::vector<Slice> inputs(const Draft& draft, uint32_t block) {
   std::vector<Slice> by_rank;
   for (Rank rank = 0; rank < draft.ranks(); ++rank) by_rank.push_back(draft.input(rank, block));
@@ -44,12 +32,7 @@ Result<Schedule> all_reduce_two_shot_pull(const Topology& topology, const Reques
                                           int lanes) {
   const auto n = static_cast<uint32_t>(topology.rank_count());
   Draft draft = start(topology, request, "two_shot_pull", n);
-  for (Rank rank = 0; rank < draft.ranks(); ++rank) {
-    wait_records(draft, rank);
-    const Parts own = Draft::chunk(static_cast<uint32_t>(rank));
-    draft.fold(rank, own, draft.output(rank), inputs(draft, 0));
-  }
-  meet(draft);
+  sum_shares_pull(draft, chunk_shares(draft.ranks()));
   for (Rank rank = 0; rank < draft.ranks(); ++rank) {
     for (const Rank peer : draft.peers(rank)) {
       const Parts parts = Draft::chunk(static_cast<uint32_t>(peer));

@@ -153,6 +153,48 @@ TEST(ThenTest, RefusesSchedulesOfDifferentShape) {
   EXPECT_THAT(then(sum, two).error().detail, HasSubstr("must keep the scratch"));
 }
 
+// Adding one after the other gives what embedding and appending gives.
+TEST(ComposerTest, AddsAsThenDoes) {
+  const Schedule small = make(broadcast_direct, Collective::broadcast, 2);
+  const std::vector<Embedding> hops = {hop(3, {0, 1}, kInput), hop(3, {1, 2}, kOutput),
+                                       hop(3, {1, 0}, kOutput), hop(3, {2, 1}, kOutput)};
+  Composer composer(broadcast_header(3), {});
+  auto chain = embed(small, hops[0]);
+  ASSERT_TRUE(composer.add(small, hops[0]));
+  for (size_t i = 1; i < hops.size(); ++i) {
+    chain = then(*chain, *embed(small, hops[i]));
+    ASSERT_TRUE(chain);
+    ASSERT_TRUE(composer.add(small, hops[i]));
+  }
+  EXPECT_EQ(std::move(composer).finish().hash(), chain->hash());
+}
+
+TEST(ComposerTest, SharesAndGrowsScratch) {
+  const Schedule small = make(reduce_direct, Collective::reduce, 2);
+  Composer composer(make(reduce_direct, Collective::reduce, 4).header(), {{1, Form::partial}});
+  Embedding at{.scratch_at = 1, .ranks = {0, 1}, .parts = {0}};
+  at.inputs.assign(2, {kInput});
+  at.outputs.assign(2, {Place{BufferId::scratch, 0, 0}});
+  ASSERT_TRUE(composer.add(small, at));
+  at.ranks = {2, 3};
+  ASSERT_TRUE(composer.add(small, at));
+  EXPECT_EQ(composer.scratch_count(), 2U);
+  at.ranks = {0, 2};
+  at.scratch_at = 2;
+  at.input_form = Form::partial;
+  at.inputs.assign(2, {Place{BufferId::scratch, 0, 0}});
+  at.outputs.assign(2, {kOutput});
+  ASSERT_TRUE(composer.add(small, at));
+  const Schedule whole = std::move(composer).finish();
+  ScheduleHeader header = whole.header();
+  header.stages = 2;
+  std::vector<Program> programs;
+  for (Rank rank = 0; rank < 4; ++rank) programs.push_back(whole.program(rank));
+  const auto verdict = verify(Schedule(header, std::move(programs)));
+  EXPECT_TRUE(verdict) << verdict.error().detail;
+  EXPECT_EQ(whole.program_view(3).scratch.size(), 3U);
+}
+
 TEST(StripeTest, EachLaneHasItsShareAndItsScratch) {
   const Schedule one = make(all_reduce_two_shot, Collective::all_reduce, 3);
   const Schedule two = stripe(one, 2);
@@ -161,6 +203,26 @@ TEST(StripeTest, EachLaneHasItsShareAndItsScratch) {
   EXPECT_EQ(two.program_view(0).scratch.size(), 2 * one.program_view(0).scratch.size());
   EXPECT_TRUE(verify(two));
   EXPECT_EQ(stripe(one, 1).hash(), one.hash());
+}
+
+TEST(StripeTest, StaggeredLanesWaitForTheFirstArrivalsOfTheOneBefore) {
+  const Schedule one = make(all_reduce_two_shot, Collective::all_reduce, 3);
+  const Schedule three = stripe_staggered(one, 3);
+  EXPECT_TRUE(verify(three));
+  for (Rank rank = 0; rank < 3; ++rank) {
+    const auto& lanes = three.program_view(rank).lanes;
+    EXPECT_EQ(lanes[0].steps.size(), one.program_view(rank).lanes[0].steps.size());
+    for (size_t lane = 1; lane < 3; ++lane) {
+      // Two peers' chunks.
+      ASSERT_EQ(lanes[lane].steps.size(), lanes[0].steps.size() + 2);
+      for (size_t i = 0; i < 2; ++i) {
+        EXPECT_EQ(lanes[lane].steps[i].op, Op::wait);
+        EXPECT_EQ(lanes[lane].steps[i].peer_lane, lane - 1);
+        EXPECT_EQ(lanes[lane].steps[i].value.v, 0U + lanes[lane].steps[i + 6].value.v);
+      }
+    }
+  }
+  EXPECT_EQ(stripe_staggered(one, 1).hash(), one.hash());
 }
 
 TEST(RefineTest, SamePlanInSmallerPieces) {

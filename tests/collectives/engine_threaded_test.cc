@@ -85,6 +85,30 @@ TEST_P(EngineThreaded, EveryAlgorithmGivesEveryElement) {
   EXPECT_TRUE(status) << status.error().to_string();
 }
 
+// Plans of several levels need several domains.
+TEST(RacksThreaded, EveryAlgorithmGivesEveryElement) {
+  EnginePoolOptions options;
+  options.rank_count = 5;
+  options.domains = {"a", "a", "b", "c", "c"};
+  options.transports = {"loopback", "tcp"};
+  const Status status = run_engines(options, [](Rank rank, Engine& engine) -> Status {
+    for (const Algorithm& algorithm : algorithms()) {
+      Request request;
+      request.collective = algorithm.collective;
+      request.type = DataType::uint32;
+      request.count = 1003;
+      request.root = 2;
+      const Topology one = Topology::of_domains({5});
+      const bool has_levels = !algorithm.unfit(one, request).empty();
+      if (!has_levels || !algorithm.unfit(engine.topology(), request).empty()) continue;
+      UNIRACK_TRY(run_one(engine, rank, algorithm, request, 0, 1));
+      UNIRACK_TRY(run_one(engine, rank, algorithm, request, 1024, 2));
+    }
+    return ok_status();
+  });
+  EXPECT_TRUE(status) << status.error().to_string();
+}
+
 INSTANTIATE_TEST_SUITE_P(Pools, EngineThreaded,
                          ::testing::Combine(::testing::Values("loopback"),
                                             ::testing::Values(1, 2, 3, 5, 8)));

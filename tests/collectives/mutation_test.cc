@@ -85,6 +85,8 @@ TEST_P(EveryMutant, IsRefusedOrGivesRightBits) {
   if (!has_scope("brief")) add_plans(large, 1);
   if (is_full) add_plans(small, 2);
   if (has_scope("all")) add_plans(large, 2);
+  // Some need three domains, or unequal ones.
+  if (plans.empty()) add_plans({{1, 1, 2}}, 1);
   for (const Plan& plan : plans) {
     const bool is_long =
         plan.schedule.program_view(0).lanes.size() > 2 && plan.schedule.step_count() > kStepsMax;

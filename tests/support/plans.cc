@@ -1,6 +1,9 @@
 #include "tests/support/plans.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "tests/support/graphs.h"
 
@@ -69,6 +72,29 @@ std::vector<Plan> plans_of(const Algorithm& algorithm,
     }
   }
   return plans;
+}
+
+uint32_t longest_chain(const Schedule& schedule) {
+  const int ranks = schedule.header().rank_count;
+  std::map<std::pair<Rank, uint32_t>, uint32_t> sent;  // (writer, value) -> messages up to it
+  std::vector<size_t> next(static_cast<size_t>(ranks), 0);
+  std::vector<uint32_t> chain(static_cast<size_t>(ranks), 0);
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (Rank rank = 0; rank < ranks; ++rank) {
+      const auto index = static_cast<size_t>(rank);
+      const auto& steps = schedule.program_view(rank).lanes[0].steps;
+      for (; next[index] < steps.size(); ++next[index], moved = true) {
+        const Step& step = steps[next[index]];
+        if (step.op == Op::signal) sent[{rank, step.value.v}] = chain[index] + 1;
+        if (step.op != Op::wait || step.value.v == 0 || step.value.tiles_back > 0) continue;
+        const auto message = sent.find({step.peer, step.value.v});
+        if (message == sent.end()) break;
+        chain[index] = std::max(chain[index], message->second);
+      }
+    }
+  }
+  return *std::max_element(chain.begin(), chain.end());
 }
 
 }  // namespace unirack::testing

@@ -22,6 +22,9 @@ std::vector<Plan> plans_of(const Algorithm& algorithm,
                            const std::vector<std::vector<uint32_t>>& shapes,
                            const std::vector<int>& lanes);
 
+// The longest chain of messages that wait for each other, in one tile of a schedule of one lane.
+uint32_t longest_chain(const Schedule& schedule);
+
 std::string shape_text(const std::vector<uint32_t>& shape);
 
 }  // namespace unirack::testing

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "collectives/verify.h"
+#include "tests/support/plans.h"
 
 namespace unirack {
 namespace {
@@ -103,6 +104,62 @@ INSTANTIATE_TEST_SUITE_P(All, EveryAlgorithm, ::testing::ValuesIn(all_of_them())
                            return std::string(collective_name(test.param->collective)) + "_" +
                                   std::string(test.param->name);
                          });
+
+TEST(AlgorithmsTest, ARadixTradesStepsForMessages) {
+  struct Case {
+    Collective collective;
+    std::string_view name;
+    uint32_t ranks;
+    uint32_t steps;
+  };
+  using C = Collective;
+  const Case cases[] = {
+      {C::all_gather, "bruck", 16, 4},        {C::all_gather, "bruck_4", 16, 2},
+      {C::all_gather, "bruck_8", 64, 2},      {C::all_gather, "bruck_8", 65, 3},
+      {C::all_to_all, "bruck", 16, 4},        {C::all_to_all, "bruck_4", 16, 2},
+      {C::all_to_all, "bruck_8", 9, 2},       {C::broadcast, "binomial", 16, 4},
+      {C::broadcast, "knomial_4", 16, 2},     {C::broadcast, "knomial_8", 64, 2},
+      {C::reduce, "binomial", 16, 4},         {C::reduce, "knomial_4", 16, 2},
+      {C::reduce, "knomial_8", 8, 1},         {C::all_reduce, "knomial_4", 16, 4},
+      {C::gather, "knomial_4", 16, 2},        {C::scatter, "knomial_4", 16, 2},
+      {C::reduce, "halving_doubling", 16, 8}, {C::broadcast, "halving_doubling", 16, 7},
+  };
+  for (const Case& each : cases) {
+    Request request;
+    request.collective = each.collective;
+    const auto schedule = find_algorithm(each.collective, each.name)
+                              ->generate(Topology::of_domains({each.ranks}), request, 1);
+    ASSERT_TRUE(schedule);
+    EXPECT_EQ(testing::longest_chain(*schedule), each.steps)
+        << collective_name(each.collective) << " " << each.name << " of " << each.ranks;
+  }
+}
+
+TEST(AlgorithmsTest, LevelsCostTheStepsTheySay) {
+  struct Case {
+    Collective collective;
+    std::string_view name;
+    uint32_t steps;
+  };
+  using C = Collective;
+  const Case cases[] = {
+      {C::all_reduce, "two_level", 4},   {C::all_reduce, "two_level_halving", 6},
+      {C::all_reduce, "three_level", 6}, {C::all_reduce, "single_leader", 3},
+      {C::reduce, "two_level", 2},       {C::reduce, "multi_leader", 4},
+      {C::broadcast, "two_level", 2},    {C::broadcast, "multi_leader", 4},
+      {C::all_gather, "two_level", 2},   {C::reduce_scatter, "two_level", 2},
+      {C::all_to_all, "two_level", 2},   {C::all_to_all, "two_level_staged", 2},
+  };
+  for (const Case& each : cases) {
+    Request request;
+    request.collective = each.collective;
+    const auto schedule = find_algorithm(each.collective, each.name)
+                              ->generate(Topology::of_domains({4, 4, 4, 4}), request, 1);
+    ASSERT_TRUE(schedule);
+    EXPECT_EQ(testing::longest_chain(*schedule), each.steps)
+        << collective_name(each.collective) << " " << each.name;
+  }
+}
 
 TEST(AlgorithmsTest, NamesAreUniqueForEachCollective) {
   std::set<std::pair<Collective, std::string_view>> names;
