@@ -11,12 +11,14 @@ namespace unirack {
 namespace {
 
 // What a text may ask for; far above what the generators make for pools of this library.
-constexpr uint64_t kRanksMax = 1024;
+constexpr uint64_t kRanksMax = 2048;
 constexpr uint64_t kPartsMax = uint64_t{1} << 22;  // chunks * data blocks
 constexpr uint64_t kStagesMax = 64;
 constexpr uint64_t kGranuleBytesMax = uint64_t{1} << 20;
 constexpr size_t kScratchBlocksMax = 1 << 16;
-constexpr size_t kStepsMax = 1 << 22;
+constexpr size_t kScratchBlocksOfAllMax = 1
+                                          << 24;  // every rank has them, but a text lists them once
+constexpr size_t kStepsMax = 1 << 24;
 constexpr size_t kNameLengthMax = 64;
 constexpr size_t kLineLengthMax = 1 << 16;
 
@@ -256,7 +258,9 @@ class Parser {
     values_ =
         static_cast<uint32_t>(UNIRACK_TRY(field("values", 1, (uint64_t{1} << kCounterBits) - 1)));
     lanes_ = UNIRACK_TRY(field("lanes", 1, kLanesMax));
-    const uint64_t count = UNIRACK_TRY(field("scratch_blocks", 0, kScratchBlocksMax));
+    const auto ranks = static_cast<uint64_t>(header_.rank_count);
+    const uint64_t most = std::min<uint64_t>(kScratchBlocksMax, kScratchBlocksOfAllMax / ranks);
+    const uint64_t count = UNIRACK_TRY(field("scratch_blocks", 0, most));
     for (uint64_t i = 0; i < count; ++i) {
       const bool is_there = next();
       Tokens tokens(line_);

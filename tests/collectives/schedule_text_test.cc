@@ -55,6 +55,23 @@ TEST(ScheduleTextTest, WhatIsPrintedParsesToTheSame) {
   }
 }
 
+TEST(ScheduleTextTest, PoolsOfThousandsAreWrittenAndRead) {
+  Request request;
+  request.collective = Collective::broadcast;
+  const auto schedule = broadcast_knomial(Topology::of_domains({2048}), request, 1, 8);
+  ASSERT_TRUE(schedule);
+  const auto parsed = schedule_from_text(to_text(*schedule));
+  ASSERT_TRUE(parsed) << parsed.error().detail;
+  EXPECT_EQ(parsed->hash(), schedule->hash());
+  // What every rank has is counted for all of them.
+  std::string text(kBroadcast);
+  text.replace(text.find("ranks 2"), 7, "ranks 2048");
+  text.replace(text.find("scratch_blocks 0"), 16, "scratch_blocks 8193");
+  const auto bounded = schedule_from_text(text);
+  ASSERT_FALSE(bounded);
+  EXPECT_THAT(bounded.error().detail, HasSubstr("and a number from 0 to 8192"));
+}
+
 TEST(ScheduleTextTest, CommentsAndEmptyLinesAreSkipped) {
   const auto parsed = schedule_from_text("# by hand\n\n" + std::string(kBroadcast) + "\n# end");
   ASSERT_TRUE(parsed);
@@ -77,7 +94,7 @@ TEST(ScheduleTextTest, ErrorsSayWhereAndWhatWasExpected) {
   const Case cases[] = {
       {"unirack schedule 1", "unirack schedule 2", "line 1: expected \"unirack schedule 1\""},
       {"collective broadcast", "collective dance", "line 2: expected a collective"},
-      {"ranks 2", "ranks 2000", "line 3: expected \"ranks\" and a number from 1 to 1024"},
+      {"ranks 2", "ranks 2049", "line 3: expected \"ranks\" and a number from 1 to 2048"},
       {"ranks 2", "ranks -1", "line 3: expected \"ranks\""},
       {"root 0", "root 2", "line 4: expected \"root\" and a number from 0 to 1"},
       {"algorithm direct", "algorithm Direct!", "line 5: expected a name of a-z"},
@@ -89,6 +106,7 @@ TEST(ScheduleTextTest, ErrorsSayWhereAndWhatWasExpected) {
       {"values 1\n", "values 16777216\n", "line 12: expected \"values\""},
       {"lanes 1", "lanes 9", "line 13: expected \"lanes\" and a number from 1 to 8"},
       {"scratch_blocks 0", "scratch_blocks 1", "line 15: expected \"scratch\""},
+      {"scratch_blocks 0", "scratch_blocks 65537", "and a number from 0 to 65536"},
       {"rank 0 lane 0", "rank 0 lane 1", "line 15: expected \"rank\", a rank"},
       {"rank 1 lane 0", "rank 0 lane 0", "line 20: expected a later rank and lane"},
       {"wait 1 record", "wait 2 record", "line 16: expected a rank below 2"},
