@@ -21,6 +21,7 @@ std::vector<std::vector<uint32_t>> domain_shapes() {
                                                               {3, 5},
                                                               {1, 1, 1},
                                                               {2, 1, 3},
+                                                              {9},
                                                               {13},
                                                               {2, 2, 2, 2}}) {
     shapes.push_back(shape);
