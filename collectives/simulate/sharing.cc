@@ -15,8 +15,9 @@ constexpr WideUnsigned kByte = (WideUnsigned{1'000'000'000'000} * kTicksPerPs) <
 
 SharedResources::SharedResources(std::vector<uint64_t> bandwidths) {
   resources_.resize(bandwidths.size());
+  carriers_.resize(bandwidths.size());
   for (size_t i = 0; i < bandwidths.size(); ++i) {
-    resources_[i].capacity = (WideUnsigned{bandwidths[i]} << kRateBits) * kWholeShare;
+    carriers_[i].capacity = (WideUnsigned{bandwidths[i]} << kRateBits) * kWholeShare;
   }
 }
 
@@ -24,39 +25,46 @@ uint32_t SharedResources::begin(uint64_t now_ticks, uint64_t bytes, std::span<co
   uint32_t index = static_cast<uint32_t>(flows_.size());
   if (free_.empty()) {
     flows_.emplace_back();
+    bytes_.emplace_back();
+    open_in_.push_back(0);
+    fixed_in_.push_back(0);
   } else {
     index = free_.back();
     free_.pop_back();
   }
-  Flow& flow = flows_[index];
-  flow = Flow{};
-  flow.uses = uses;
-  flow.left = kByte * bytes;
-  flow.since_ticks = now_ticks;
-  flow.end_ticks = now_ticks;
+  flows_[index] = Flow{};
+  flows_[index].uses = uses;
+  bytes_[index] = {kByte * bytes, now_ticks, now_ticks};
+  open_in_[index] = 0;
   for (const FlowUse& use : uses) {
-    Shared& shared = resources_[use.resource];
-    if (shared.flows.empty()) shared.busy_since_ticks = now_ticks;
-    shared.flows.push_back({index, use.load});
+    Carrier& carrier = carriers_[use.resource];
+    if (carrier.flows.empty()) carrier.busy_since_ticks = now_ticks;
+    carrier.flows.push_back({index, use.load});
     note_change(use.resource);
   }
   return index;
 }
 
 void SharedResources::end(uint64_t now_ticks, uint32_t index) {
-  Flow& flow = flows_[index];
+  const Flow& flow = flows_[index];
   for (const FlowUse& use : flow.uses) {
-    Shared& shared = resources_[use.resource];
-    const auto at = std::find_if(shared.flows.begin(), shared.flows.end(),
+    Carrier& carrier = carriers_[use.resource];
+    const auto at = std::find_if(carrier.flows.begin(), carrier.flows.end(),
                                  [&](const Entry& entry) { return entry.flow == index; });
-    *at = shared.flows.back();
-    shared.flows.pop_back();
-    shared.used -= flow.rate * use.load;
-    if (shared.flows.empty()) shared.busy_ticks += now_ticks - shared.busy_since_ticks;
+    *at = carrier.flows.back();
+    carrier.flows.pop_back();
+    resources_[use.resource].used -= flow.rate * use.load;
+    if (carrier.flows.empty()) carrier.busy_ticks += now_ticks - carrier.busy_since_ticks;
     note_change(use.resource);
   }
   if (flow.bottleneck != kNobody) --resources_[flow.bottleneck].held;
   free_.push_back(index);
+}
+
+void SharedResources::go_on(uint64_t now_ticks, uint32_t index, uint64_t bytes) {
+  bytes_[index].left = kByte * bytes;
+  find_end(now_ticks, index);
+  gone_on_.push_back(index);
 }
 
 void SharedResources::note_change(uint32_t resource) {
@@ -70,22 +78,23 @@ void SharedResources::note_change(uint32_t resource) {
 // everybody, and there is only one such result.
 const std::vector<uint32_t>& SharedResources::settle(uint64_t now_ticks) {
   moved_.clear();
+  std::swap(moved_, gone_on_);
   if (changed_.empty()) return moved_;
   ++settling_;
   touched_.clear();
   open_flows_.clear();
-  old_rates_.clear();
-  while (true) {
+  while (!changed_.empty()) {
     for (const uint32_t resource : changed_) open_held(resource);
     changed_.clear();
     fill();
     find_unfair();
-    if (changed_.empty()) break;
-    unfix();
   }
-  for (size_t i = 0; i < open_flows_.size(); ++i) {
-    ++resources_[flows_[open_flows_[i]].bottleneck].held;
-    update(now_ticks, open_flows_[i], old_rates_[i]);
+  for (const uint32_t resource : touched_) {
+    resources_[resource].used = resources_[resource].filled;
+  }
+  for (const uint32_t flow : open_flows_) {
+    ++resources_[flows_[flow].bottleneck].held;
+    update(now_ticks, flow);
   }
   return moved_;
 }
@@ -94,34 +103,38 @@ void SharedResources::open_held(uint32_t index) {
   Shared& shared = resources_[index];
   shared.is_changed = false;
   shared.opened_in = settling_;
-  for (const Entry& entry : shared.flows) {
+  for (const Entry& entry : carriers_[index].flows) {
+    if (open_in_[entry.flow] == settling_) continue;
     const Flow& flow = flows_[entry.flow];
-    if (flow.open_in == settling_) continue;
     if (flow.bottleneck == index || flow.bottleneck == kNobody) open(entry.flow);
   }
 }
 
 void SharedResources::open(uint32_t index) {
   Flow& flow = flows_[index];
-  flow.open_in = settling_;
-  flow.is_fixed = false;
+  open_in_[index] = settling_;
   if (flow.bottleneck != kNobody) --resources_[flow.bottleneck].held;
+  flow.old_rate = flow.rate;
   open_flows_.push_back(index);
-  old_rates_.push_back(flow.rate);
   for (const FlowUse& use : flow.uses) {
     Shared& shared = resources_[use.resource];
+    std::vector<uint32_t>& open_flows = carriers_[use.resource].open_flows;
     if (shared.touched_in != settling_) {
       shared.touched_in = settling_;
-      shared.load = 0;
+      shared.open_load = 0;
+      open_flows.clear();
       touched_.push_back(use.resource);
     }
     shared.used -= flow.rate * use.load;
-    shared.load += use.load;
+    shared.open_load += use.load;
+    open_flows.push_back(index);
   }
 }
 
-WideUnsigned SharedResources::fair_rate(const Shared& shared) const {
-  const WideUnsigned left = shared.capacity > shared.used ? shared.capacity - shared.used : 0;
+WideUnsigned SharedResources::fair_rate(uint32_t index) const {
+  const Shared& shared = resources_[index];
+  const WideUnsigned capacity = carriers_[index].capacity;
+  const WideUnsigned left = capacity > shared.filled ? capacity - shared.filled : 0;
   return (left + shared.load - 1) / shared.load;
 }
 
@@ -129,11 +142,16 @@ WideUnsigned SharedResources::fair_rate(const Shared& shared) const {
 // Resources that are full at the same rate are so at once, whatever their order.
 void SharedResources::fill() {
   const auto higher = [](const Level& a, const Level& b) { return a.rate > b.rate; };
+  ++filling_;
   levels_.clear();
   full_.clear();
   for (const uint32_t index : touched_) {
-    const Shared& shared = resources_[index];
-    if (shared.load > 0) levels_.push_back({fair_rate(shared), index});
+    Shared& shared = resources_[index];
+    shared.filled = shared.used;
+    shared.load = shared.open_load;
+    shared.is_eased = false;
+    shared.is_disturbed = false;
+    levels_.push_back({fair_rate(index), index});
   }
   std::make_heap(levels_.begin(), levels_.end(), higher);
   WideUnsigned level = 0;
@@ -142,9 +160,8 @@ void SharedResources::fill() {
     collect_level(level);
     for (const uint32_t index : at_level_) {
       full_.push_back({level, index});
-      for (const Entry& entry : resources_[index].flows) {
-        const Flow& flow = flows_[entry.flow];
-        if (flow.open_in == settling_ && !flow.is_fixed) fix(entry.flow, level, index);
+      for (const uint32_t flow : carriers_[index].open_flows) {
+        if (fixed_in_[flow] != filling_) fix(flow, level, index);
       }
     }
   }
@@ -158,12 +175,15 @@ void SharedResources::collect_level(WideUnsigned& level) {
     if (!at_level_.empty() && levels_.front().rate > level) return;
     std::pop_heap(levels_.begin(), levels_.end(), higher);
     Level& top = levels_.back();
-    const Shared& shared = resources_[top.resource];
-    const WideUnsigned rate = shared.load > 0 ? fair_rate(shared) : top.rate;
-    if (rate > top.rate) {
-      top.rate = rate;
-      std::push_heap(levels_.begin(), levels_.end(), higher);
-      continue;
+    Shared& shared = resources_[top.resource];
+    if (shared.is_eased && shared.load > 0) {
+      shared.is_eased = false;
+      const WideUnsigned rate = fair_rate(top.resource);
+      if (rate > top.rate) {
+        top.rate = rate;
+        std::push_heap(levels_.begin(), levels_.end(), higher);
+        continue;
+      }
     }
     if (shared.load > 0) {
       level = top.rate;
@@ -175,13 +195,16 @@ void SharedResources::collect_level(WideUnsigned& level) {
 
 void SharedResources::fix(uint32_t index, WideUnsigned rate, uint32_t bottleneck) {
   Flow& flow = flows_[index];
-  flow.is_fixed = true;
+  fixed_in_[index] = filling_;
   flow.rate = rate;
   flow.bottleneck = bottleneck;
+  const bool is_disturbed = rate != flow.old_rate;
   for (const FlowUse& use : flow.uses) {
     Shared& shared = resources_[use.resource];
-    shared.used += rate * use.load;
+    shared.filled += rate * use.load;
     shared.load -= use.load;
+    shared.is_eased = true;
+    shared.is_disturbed |= is_disturbed;
   }
 }
 
@@ -192,60 +215,54 @@ void SharedResources::find_unfair() {
     if (resources_[resource].opened_in != settling_) note_change(resource);
   };
   for (const Level& full : full_) {
-    for (const Entry& entry : resources_[full.resource].flows) {
+    const Carrier& carrier = carriers_[full.resource];
+    if (carrier.open_flows.size() == carrier.flows.size()) continue;
+    for (const Entry& entry : carrier.flows) {
+      if (open_in_[entry.flow] == settling_) continue;
       const Flow& flow = flows_[entry.flow];
-      if (flow.open_in != settling_ && flow.rate > full.rate) take_in(flow.bottleneck);
+      if (flow.rate > full.rate) take_in(flow.bottleneck);
     }
   }
-  for (size_t i = 0; i < open_flows_.size(); ++i) {
-    const Flow& flow = flows_[open_flows_[i]];
-    if (flow.rate == old_rates_[i]) continue;
-    for (const FlowUse& use : flow.uses) {
-      if (resources_[use.resource].held > 0) take_in(use.resource);
-    }
-  }
-}
-
-void SharedResources::unfix() {
-  for (const uint32_t index : open_flows_) {
-    Flow& flow = flows_[index];
-    flow.is_fixed = false;
-    for (const FlowUse& use : flow.uses) {
-      Shared& shared = resources_[use.resource];
-      shared.used -= flow.rate * use.load;
-      shared.load += use.load;
-    }
+  for (const uint32_t resource : touched_) {
+    if (resources_[resource].is_disturbed && resources_[resource].held > 0) take_in(resource);
   }
 }
 
 WideUnsigned SharedResources::left_at(uint64_t now_ticks, uint32_t index) const {
-  const Flow& flow = flows_[index];
-  const WideUnsigned gone = flow.rate * (now_ticks - flow.since_ticks);
-  return flow.left > gone ? flow.left - gone : 0;
+  const Bytes& bytes = bytes_[index];
+  const WideUnsigned gone = flows_[index].rate * (now_ticks - bytes.since_ticks);
+  return bytes.left > gone ? bytes.left - gone : 0;
 }
 
-void SharedResources::update(uint64_t now_ticks, uint32_t index, WideUnsigned old_rate) {
-  Flow& flow = flows_[index];
-  if (old_rate == flow.rate) return;
-  const WideUnsigned gone = old_rate * (now_ticks - flow.since_ticks);
-  flow.left = flow.left > gone ? flow.left - gone : 0;
-  flow.since_ticks = now_ticks;
-  const WideUnsigned needs = flow.rate == 0 ? kNeverTicks : (flow.left + flow.rate - 1) / flow.rate;
-  flow.end_ticks = needs < kNeverTicks ? now_ticks + static_cast<uint64_t>(needs) : kNeverTicks;
+void SharedResources::update(uint64_t now_ticks, uint32_t index) {
+  const Flow& flow = flows_[index];
+  if (flow.old_rate == flow.rate) return;
+  Bytes& bytes = bytes_[index];
+  const WideUnsigned gone = flow.old_rate * (now_ticks - bytes.since_ticks);
+  bytes.left = bytes.left > gone ? bytes.left - gone : 0;
+  find_end(now_ticks, index);
   moved_.push_back(index);
 }
 
+void SharedResources::find_end(uint64_t now_ticks, uint32_t index) {
+  Bytes& bytes = bytes_[index];
+  const WideUnsigned rate = flows_[index].rate;
+  const WideUnsigned needs = rate == 0 ? kNeverTicks : (bytes.left + rate - 1) / rate;
+  bytes.since_ticks = now_ticks;
+  bytes.end_ticks = needs < kNeverTicks ? now_ticks + static_cast<uint64_t>(needs) : kNeverTicks;
+}
+
 uint64_t SharedResources::busy_ticks(uint64_t now_ticks, uint32_t index) const {
-  const Shared& shared = resources_[index];
-  return shared.busy_ticks + (shared.flows.empty() ? 0 : now_ticks - shared.busy_since_ticks);
+  const Carrier& carrier = carriers_[index];
+  return carrier.busy_ticks + (carrier.flows.empty() ? 0 : now_ticks - carrier.busy_since_ticks);
 }
 
 void SharedResources::shift(uint64_t by_ticks) {
-  for (Flow& flow : flows_) {
-    flow.since_ticks += by_ticks;
-    flow.end_ticks += by_ticks;
+  for (Bytes& bytes : bytes_) {
+    bytes.since_ticks += by_ticks;
+    bytes.end_ticks += by_ticks;
   }
-  for (Shared& shared : resources_) shared.busy_since_ticks += by_ticks;
+  for (Carrier& carrier : carriers_) carrier.busy_since_ticks += by_ticks;
 }
 
 }  // namespace unirack

@@ -36,18 +36,20 @@ class SharedResources {
   uint32_t begin(uint64_t now_ticks, uint64_t bytes, std::span<const FlowUse> uses);
   // Takes a flow out, done or not.
   void end(uint64_t now_ticks, uint32_t flow);
+  // Bytes follow those of a settled flow that is done, the same way: nobody's rate changes.
+  void go_on(uint64_t now_ticks, uint32_t flow, uint64_t bytes);
   // Settles the rates of all flows that changes reach; those whose end has moved are listed.
   const std::vector<uint32_t>& settle(uint64_t now_ticks);
 
   // Valid after settle().
-  uint64_t end_ticks(uint32_t flow) const { return flows_[flow].end_ticks; }
+  uint64_t end_ticks(uint32_t flow) const { return bytes_[flow].end_ticks; }
   uint32_t bottleneck(uint32_t flow) const { return flows_[flow].bottleneck; }
   WideUnsigned rate(uint32_t flow) const { return flows_[flow].rate; }
   // What is left at `now_ticks`, in a unit of its own.
   WideUnsigned left_at(uint64_t now_ticks, uint32_t flow) const;
   uint64_t busy_ticks(uint64_t now_ticks, uint32_t resource) const;
   void add_busy_ticks(uint32_t resource, uint64_t more_ticks) {
-    resources_[resource].busy_ticks += more_ticks;
+    carriers_[resource].busy_ticks += more_ticks;
   }
   // Time has jumped; nothing has flowed meanwhile.
   void shift(uint64_t by_ticks);
@@ -55,30 +57,38 @@ class SharedResources {
  private:
   struct Flow {
     std::span<const FlowUse> uses;
-    WideUnsigned left = 0;
     WideUnsigned rate = 0;
+    WideUnsigned old_rate = 0;  // before the settling at hand
+    uint32_t bottleneck = kNobody;
+  };
+  struct Bytes {  // of a flow
+    WideUnsigned left = 0;
     uint64_t since_ticks = 0;  // when `left` was right
     uint64_t end_ticks = 0;
-    uint32_t bottleneck = kNobody;
-    uint32_t open_in = 0;  // the settling that opened it last
-    bool is_fixed = false;
   };
   struct Entry {  // of a resource's list of flows
     uint32_t flow = 0;
     uint64_t load = 0;
   };
-  struct Shared {
-    WideUnsigned capacity = 0;
-    WideUnsigned used = 0;
-    std::vector<Entry> flows;
-    uint32_t held = 0;  // settled flows that it is the bottleneck of
-    bool is_changed = false;
-    uint64_t busy_ticks = 0;
-    uint64_t busy_since_ticks = 0;
-    // Of the settling that the marks name:
+  // What settling looks at; marks are numbers of settlings.
+  struct alignas(64) Shared {
+    WideUnsigned used = 0;    // by flows that are not open
+    WideUnsigned filled = 0;  // by all whose rates are fixed
+    uint64_t load = 0;        // of open flows whose rates are not fixed
+    uint64_t open_load = 0;   // of all open flows
+    uint32_t held = 0;        // settled flows that it is the bottleneck of
     uint32_t opened_in = 0;   // the flows that it holds are open
     uint32_t touched_in = 0;  // an open flow passes it
-    uint64_t load = 0;        // of open flows whose rate is not fixed
+    bool is_changed = false;
+    bool is_eased = false;      // flows were fixed that it would have given more
+    bool is_disturbed = false;  // a flow is not as fast as it was
+  };
+  struct Carrier {  // the rest of a resource
+    WideUnsigned capacity = 0;
+    std::vector<Entry> flows;
+    std::vector<uint32_t> open_flows;
+    uint64_t busy_ticks = 0;
+    uint64_t busy_since_ticks = 0;
   };
   struct Level {
     WideUnsigned rate = 0;
@@ -89,25 +99,30 @@ class SharedResources {
   void note_change(uint32_t resource);
   void open_held(uint32_t resource);
   void open(uint32_t flow);
-  WideUnsigned fair_rate(const Shared& shared) const;
+  WideUnsigned fair_rate(uint32_t resource) const;
   void fill();
   void collect_level(WideUnsigned& level);
   void fix(uint32_t flow, WideUnsigned rate, uint32_t bottleneck);
   void find_unfair();
-  void unfix();
-  void update(uint64_t now_ticks, uint32_t flow, WideUnsigned old_rate);
+  void update(uint64_t now_ticks, uint32_t flow);
+  void find_end(uint64_t now_ticks, uint32_t flow);
 
   std::vector<Shared> resources_;
+  std::vector<Carrier> carriers_;  // by resource
   std::vector<Flow> flows_;
+  std::vector<Bytes> bytes_;        // by flow
+  std::vector<uint32_t> open_in_;   // by flow: the settling that opened it last
+  std::vector<uint32_t> fixed_in_;  // by flow: the filling that fixed its rate
   std::vector<uint32_t> free_;
   std::vector<uint32_t> changed_;  // resources
+  std::vector<uint32_t> gone_on_;  // flows
   uint32_t settling_ = 0;
+  uint32_t filling_ = 0;
   // Of the settling at hand.
   std::vector<uint32_t> touched_;
   std::vector<uint32_t> open_flows_;
-  std::vector<WideUnsigned> old_rates_;  // of open_flows_
-  std::vector<Level> levels_;            // a heap, the lowest first
-  std::vector<Level> full_;              // in the order in which they became so
+  std::vector<Level> levels_;  // a heap, the lowest first
+  std::vector<Level> full_;    // in the order in which they became so
   std::vector<uint32_t> at_level_;
   std::vector<uint32_t> moved_;
 };

@@ -43,9 +43,9 @@ Result<RunOutcome> SimulationRun::run() {
     lanes_[i].begin_ticks = thread.start_ticks;
     push(thread.start_ticks, EventKind::wake, i, 0, kNoIndex);
   }
-  while (!events_.empty()) {
-    now_ticks_ = events_.front().time_ticks;
-    while (!events_.empty() && events_.front().time_ticks == now_ticks_) handle(pop());
+  while (next_ticks() < kNeverTicks) {
+    now_ticks_ = next_ticks();
+    handle_all_of_now();
     do {
       while (!ready_.empty()) {
         const uint32_t thread = ready_.back();
@@ -55,7 +55,7 @@ Result<RunOutcome> SimulationRun::run() {
       grant_engines();
     } while (!ready_.empty());
     settle();
-    if (tile_began_ && !events_.empty() && events_.front().time_ticks > now_ticks_) {
+    if (tile_began_ && next_ticks() > now_ticks_ && next_ticks() < kNeverTicks) {
       look_for_repetition();
     }
   }
@@ -84,6 +84,23 @@ SimulationRun::Event SimulationRun::pop() {
   return event;
 }
 
+uint64_t SimulationRun::next_ticks() const {
+  uint64_t next = events_.empty() ? kNeverTicks : events_.front().time_ticks;
+  if (!ends_.empty()) next = std::min(next, ends_.first_ticks());
+  return next;
+}
+
+void SimulationRun::handle_all_of_now() {
+  while (next_ticks() == now_ticks_) {
+    ++outcome_.event_count;
+    if (!ends_.empty() && ends_.first_ticks() == now_ticks_) {
+      finish(ends_.pop());
+    } else {
+      handle(pop());
+    }
+  }
+}
+
 void SimulationRun::handle(const Event& event) {
   switch (event.kind) {
     case EventKind::wake:
@@ -109,19 +126,11 @@ void SimulationRun::handle(const Event& event) {
       }
       break;
     }
-    case EventKind::finish:
-      if (flows_[event.index].is_open && flows_[event.index].version == event.detail) {
-        finish(event.index);
-      } else {
-        return;
-      }
-      break;
     case EventKind::engine:
       lanes_[event.index].engine_done = true;
       if (lanes_[event.index].reads == 0) complete_work(event.index, kNoIndex);
       break;
   }
-  ++outcome_.event_count;
 }
 
 void SimulationRun::arrive(const Event& event) {
@@ -320,11 +329,18 @@ void SimulationRun::begin_flow(uint32_t thread, uint32_t step, uint32_t model_fl
                                uint64_t tile, uint32_t cause) {
   const ModelFlow& flow = model_.flows[model_flow];
   const auto uses = std::span(model_.uses).subspan(flow.first_use, flow.use_count);
-  const uint32_t index = shared_.begin(now_ticks_, flow.bytes, uses);
+  uint32_t index = kNoIndex;
+  if (done_flow_ != kNoIndex &&
+      model_.flows[flows_[done_flow_].model_flow].first_use == flow.first_use) {
+    index = std::exchange(done_flow_, kNoIndex);
+    shared_.go_on(now_ticks_, index, flow.bytes);
+  } else {
+    index = shared_.begin(now_ticks_, flow.bytes, uses);
+  }
   if (flows_.size() <= index) flows_.resize(index + 1);
   FlowRun& run = flows_[index];
-  run = {thread, step, model_flow, run.version + 1, op, true, now_ticks_, tile, cause};
-  if (uses.empty()) push(now_ticks_, EventKind::finish, index, run.version, kNoIndex);
+  run = {thread, step, model_flow, op, true, now_ticks_, tile, cause};
+  if (uses.empty()) ends_.set(index, now_ticks_);
 }
 
 void SimulationRun::finish(uint32_t index) {
@@ -334,7 +350,6 @@ void SimulationRun::finish(uint32_t index) {
   const ModelStep& step = model_.steps[run.step];
   const uint32_t activity = record(ActivityKind::flow, run.thread, step.step, run.tile,
                                    run.begin_ticks, run.cause, shared_.bottleneck(index));
-  shared_.end(now_ticks_, index);
   LaneRun& lane = lanes_[run.thread];
   if (run.op == ModelOp::put) {
     end_at(now_ticks_ + flow.latency_ticks, activity);
@@ -344,7 +359,7 @@ void SimulationRun::finish(uint32_t index) {
   } else {
     const EventKind kind = run.op == ModelOp::get ? EventKind::land_get : EventKind::land_read;
     push(now_ticks_ + flow.latency_ticks, kind, run.thread, run.step, activity, run.tile);
-    if (run.op == ModelOp::work) return;
+    if (run.op == ModelOp::work) return shared_.end(now_ticks_, index);
   }
   Channel& channel = channels_[step.channel];
   channel.is_flowing = false;
@@ -352,15 +367,20 @@ void SimulationRun::finish(uint32_t index) {
   for (size_t i = channel.head; i < channel.queue.size() && activity != kNoIndex; ++i) {
     channel.queue[i].cause = activity;
   }
+  // What follows the same way takes the flow's place.
+  if (flow.use_count > 0) done_flow_ = index;
   move_channel(step.channel);
+  if (flow.use_count == 0 || done_flow_ == index) shared_.end(now_ticks_, index);
+  done_flow_ = kNoIndex;
 }
 
 void SimulationRun::settle() {
   for (const uint32_t index : shared_.settle(now_ticks_)) {
-    FlowRun& run = flows_[index];
-    ++run.version;
-    if (shared_.end_ticks(index) >= kNeverTicks) continue;
-    push(shared_.end_ticks(index), EventKind::finish, index, run.version, kNoIndex);
+    if (shared_.end_ticks(index) < kNeverTicks) {
+      ends_.set(index, shared_.end_ticks(index));
+    } else {
+      ends_.remove(index);
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "collectives/simulate/end_queue.h"
 #include "collectives/simulate/model.h"
 #include "collectives/simulate/sharing.h"
 
@@ -62,13 +63,13 @@ class SimulationRun {
     size_t head = 0;
     bool is_flowing = false;
   };
-  enum class EventKind : uint8_t { wake, arrive, land_get, land_read, request, finish, engine };
+  enum class EventKind : uint8_t { wake, arrive, land_get, land_read, request, engine };
   struct Event {
     uint64_t time_ticks = 0;
     uint64_t order = 0;
     EventKind kind = EventKind::wake;
-    uint32_t index = 0;   // thread, signal or flow
-    uint32_t detail = 0;  // step, model flow or version
+    uint32_t index = 0;   // thread or signal
+    uint32_t detail = 0;  // step
     uint32_t cause = kNoIndex;
     uint64_t tile = 0;
   };
@@ -76,7 +77,6 @@ class SimulationRun {
     uint32_t thread = 0;
     uint32_t step = 0;
     uint32_t model_flow = 0;
-    uint32_t version = 0;
     ModelOp op = ModelOp::put;  // work: it is read by a reduction
     bool is_open = false;
     uint64_t begin_ticks = 0;
@@ -87,6 +87,9 @@ class SimulationRun {
   void push(uint64_t time_ticks, EventKind kind, uint32_t index, uint32_t detail, uint32_t cause,
             uint64_t tile = 0);
   Event pop();
+  // kNeverTicks: nothing will happen.
+  uint64_t next_ticks() const;
+  void handle_all_of_now();
   void handle(const Event& event);
   void arrive(const Event& event);
   void land(const Event& event);
@@ -132,8 +135,10 @@ class SimulationRun {
   std::vector<uint64_t> arrived_;               // by signal: tiles of it that have arrived
   std::vector<std::vector<uint32_t>> waiting_;  // by signal: threads
   std::vector<uint64_t> engine_free_ticks_;
-  std::vector<FlowRun> flows_;  // by number of the shared resources
-  std::vector<Event> events_;   // a heap
+  std::vector<FlowRun> flows_;     // by number of the shared resources
+  uint32_t done_flow_ = kNoIndex;  // its place among the shared resources is to be had
+  EndQueue ends_;                  // of flows
+  std::vector<Event> events_;      // a heap of all else
   std::vector<uint32_t> ready_;
   std::vector<uint32_t> requests_;  // threads that want their engine
   uint64_t order_ = 0;

@@ -95,7 +95,6 @@ void SimulationRun::append_events(std::vector<uint64_t>& words) const {
   using Word = std::tuple<uint64_t, uint64_t, uint64_t>;
   std::vector<Word> open;
   for (const Event& event : events_) {
-    if (event.kind == EventKind::finish) continue;  // follows from the flows
     const bool is_read =
         event.kind == EventKind::request && model_.steps[event.detail].op == ModelOp::work;
     open.emplace_back(event.time_ticks - now_ticks_,
@@ -146,6 +145,7 @@ void SimulationRun::jump(const Snapshot& before, const Snapshot& now) {
   for (uint64_t& arrived : arrived_) arrived += tiles;
   for (uint64_t& free_ticks : engine_free_ticks_) free_ticks += by_ticks;
   for (Event& event : events_) event.time_ticks += by_ticks;
+  ends_.shift(by_ticks);
   shared_.shift(by_ticks);
   for (uint32_t i = 0; i < now.busy_ticks.size(); ++i) {
     shared_.add_busy_ticks(i, times * (now.busy_ticks[i] - before.busy_ticks[i]));

@@ -52,6 +52,24 @@ TEST(Sharing, RatesChangeOnTheWay) {
   EXPECT_EQ(shared.end_ticks(a), 4 * kSecond);
 }
 
+// What follows a flow the same way is like a flow that ends and one that begins.
+TEST(Sharing, BytesFollowAtTheRateOfThoseBefore) {
+  SharedResources shared({100});
+  const std::vector<FlowUse> uses = {{0, kWholeShare}};
+  const uint32_t a = shared.begin(0, 50, uses);
+  const uint32_t b = shared.begin(0, 200, uses);
+  shared.settle(0);
+  ASSERT_EQ(shared.end_ticks(a), kSecond);
+  shared.go_on(kSecond, a, 100);
+  EXPECT_EQ(shared.settle(kSecond), std::vector<uint32_t>{a});
+  EXPECT_EQ(shared.end_ticks(a), 3 * kSecond);
+  EXPECT_EQ(shared.end_ticks(b), 4 * kSecond);
+  shared.end(3 * kSecond, a);
+  shared.settle(3 * kSecond);
+  EXPECT_EQ(shared.end_ticks(b), 3 * kSecond + kSecond / 2);
+  EXPECT_EQ(shared.busy_ticks(3 * kSecond, 0), 3 * kSecond);
+}
+
 TEST(Sharing, ThirdsEndOnThePicosecond) {
   for (const uint64_t flows : {3u, 7u, 11u, 73u, 1151u}) {
     SharedResources shared({400'000'000'000});

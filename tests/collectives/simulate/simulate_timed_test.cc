@@ -124,8 +124,10 @@ TEST(SimulateTimed, LiveFabricOf476Gpus) {
   const Schedule ring = make(Collective::all_gather, "ring", topology);
   EXPECT_LT(simulate_ms(ring, *network, call, "live ring"), 1000);
   // No two ranks are alike here, and each has up to 71 messages under way.
-  const Schedule two_level = make(Collective::all_gather, "two_level", topology);
-  EXPECT_LT(simulate_ms(two_level, *network, call, "live two-level"), 10'000);
+  for (const Collective collective : {Collective::all_reduce, Collective::all_gather}) {
+    const Schedule two_level = make(collective, "two_level", topology);
+    EXPECT_LT(simulate_ms(two_level, *network, call, "live two-level"), 10'000);
+  }
 }
 
 }  // namespace
