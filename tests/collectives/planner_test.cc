@@ -33,7 +33,8 @@ TEST(Planner, ChoosesBySizeAndShape) {
   const Topology racks = Topology::of_domains({3, 3});
   EXPECT_EQ(algorithm_of(domain, all_reduce(2)), "one_shot");
   EXPECT_EQ(algorithm_of(domain, all_reduce(1 << 20)), "two_shot");
-  EXPECT_EQ(algorithm_of(racks, all_reduce(1 << 20), {}, slow_rails()), "two_level");
+  // Overlapped or not.
+  EXPECT_EQ(algorithm_of(racks, all_reduce(1 << 20), {}, slow_rails()).find("two_level"), 0U);
   Request symmetric = all_reduce(1 << 20);
   symmetric.symmetric = true;
   EXPECT_EQ(algorithm_of(domain, symmetric), "two_shot_pull");
