@@ -265,9 +265,10 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
     }
     return time_ps;
   };
-  // Gains of a pipeline are at most its depth, and little where there is one already.
+  // Gains of a pipeline are at most its depth. Where there are tiles already, it is the two phases of
+  // a plan that come to overlap.
   const bool is_cut = tile_count({index, tiles[0]}, count) > 3;
-  if ((is_cut ? whole_ps / 3 * 2 : whole_ps / 4) <= rival_ps) {
+  if (whole_ps / (is_cut ? 2 : 4) <= rival_ps) {
     for (size_t at = 1; at < tiles.size() && !is_close(least_ps, best_ps); at += 2) {
       // A little worse may get better again, as lanes fall into step; much worse does not.
       if (consider(at) > best_ps + best_ps / 4) break;
