@@ -4,16 +4,20 @@
 #include <unordered_map>
 #include <utility>
 
+#include "collectives/simulate/limits.h"
+
 namespace unirack {
 
 namespace {
 
 // A lane and one peer, in one direction.
 struct Way {
+  uint32_t source = 0;  // classes
+  uint32_t target = 0;
   LinkCosts costs;
   uint32_t channel = 0;
   std::vector<ResourceUse> shares;  // by class of resources, ascending
-  uint32_t first_use = kNoIndex;    // of one such flow a rank
+  uint32_t single = kNoIndex;       // the model's, of one such flow a rank
 };
 
 // Flows of a reduction that are alike.
@@ -56,6 +60,7 @@ class ModelBuilder {
     for (const WideUnsigned carried : carried_) {
       model_.bytes.push_back(static_cast<uint64_t>(carried * model_.tiles / kWholeShare));
     }
+    find_limits(model_);
     return std::move(model_);
   }
 
@@ -155,9 +160,8 @@ class ModelBuilder {
     }
     to.first_flow = static_cast<uint32_t>(model_.flows.size());
     for (const ReadGroup& group : groups) {
-      const auto first_use = static_cast<uint32_t>(model_.uses.size());
-      UNIRACK_TRY(add_uses(*group.way, group.count));
-      add_flow(*group.way, first_use, group.bytes, group.way->costs.latency_ps);
+      const uint32_t way = UNIRACK_TRY(add_way(*group.way, group.count));
+      add_flow(*group.way, way, group.bytes, group.way->costs.latency_ps);
     }
     to.flow_count = static_cast<uint32_t>(model_.flows.size()) - to.first_flow;
     return ok_status();
@@ -175,27 +179,24 @@ class ModelBuilder {
     to.op = puts ? ModelOp::put : ModelOp::get;
     Way& way = *UNIRACK_TRY(puts ? find_way(rank_, from.target.rank)
                                  : find_way(program.sources[from.sources.first].rank, rank_));
-    if (way.first_use == kNoIndex) {
-      way.first_use = static_cast<uint32_t>(model_.uses.size());
-      UNIRACK_TRY(add_uses(way, 1));
-    }
+    if (way.single == kNoIndex) way.single = UNIRACK_TRY(add_way(way, 1));
     to.busy_ticks += way.costs.gap_ps;
     to.holds_lane = puts && way.costs.holds_lane;
     to.channel = way.channel;
     to.first_flow = static_cast<uint32_t>(model_.flows.size());
-    add_flow(way, way.first_use, facts_.copy_bytes(program, from), puts ? 0 : way.costs.latency_ps);
+    add_flow(way, way.single, facts_.copy_bytes(program, from), puts ? 0 : way.costs.latency_ps);
     to.flow_count = static_cast<uint32_t>(model_.flows.size()) - to.first_flow;
     return ok_status();
   }
 
   // Nothing to carry is no flow.
-  void add_flow(const Way& way, uint32_t first_use, uint64_t bytes, uint64_t request_ps) {
+  void add_flow(const Way& way, uint32_t model_way, uint64_t bytes, uint64_t request_ps) {
     if (bytes == 0) return;
-    const auto count = static_cast<uint32_t>(way.shares.size());
     model_.flows.push_back(
-        {bytes, in_ticks(request_ps), in_ticks(way.costs.latency_ps), first_use, count});
-    for (uint32_t i = 0; i < count; ++i) {
-      const FlowUse& use = model_.uses[first_use + i];
+        {bytes, in_ticks(request_ps), in_ticks(way.costs.latency_ps), model_way});
+    const ModelWay& over = model_.ways[model_way];
+    for (uint32_t i = 0; i < over.use_count; ++i) {
+      const FlowUse& use = model_.uses[over.first_use + i];
       carried_[use.resource] += WideUnsigned{bytes} * use.load;
     }
   }
@@ -209,6 +210,8 @@ class ModelBuilder {
     used_.clear();
     way.costs = UNIRACK_TRY(facts_.route(from, to, lane_, used_)).costs;
     way.channel = model_.channel_count++;
+    way.source = classes_.class_of[static_cast<size_t>(from)];
+    way.target = classes_.class_of[static_cast<size_t>(to)];
     for (ResourceUse& use : used_) use.resource = classes_.resource_class_of[use.resource];
     std::sort(used_.begin(), used_.end(),
               [](const ResourceUse& a, const ResourceUse& b) { return a.resource < b.resource; });
@@ -222,7 +225,10 @@ class ModelBuilder {
   }
 
   // What each resource of a class carries where every rank of this class has `flows` such flows.
-  Status add_uses(const Way& way, uint64_t flows) {
+  Result<uint32_t> add_way(const Way& way, uint64_t flows) {
+    ModelWay made{way.source, way.target, static_cast<uint32_t>(model_.uses.size()),
+                  static_cast<uint32_t>(way.shares.size())};
+    made.limit_count = made.use_count;
     for (const ResourceUse& use : way.shares) {
       const uint64_t all = flows * use.share * classes_.sizes[class_];
       const uint32_t count = classes_.resource_counts[use.resource];
@@ -231,7 +237,8 @@ class ModelBuilder {
       }
       model_.uses.push_back({use.resource, all / count});
     }
-    return ok_status();
+    model_.ways.push_back(made);
+    return static_cast<uint32_t>(model_.ways.size() - 1);
   }
 
   const PlanFacts& facts_;

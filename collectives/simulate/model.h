@@ -22,13 +22,21 @@ enum class ModelOp : uint8_t {
   record,  // until a peer has entered the operation
 };
 
+// What flows between two classes pass.
+struct ModelWay {
+  uint32_t source = 0;
+  uint32_t target = 0;
+  uint32_t first_use = 0;
+  uint32_t use_count = 0;
+  uint32_t limit_count = 0;  // of them, the first, that may be full
+};
+
 // Bytes on their way between two ranks.
 struct ModelFlow {
   uint64_t bytes = 0;
   uint64_t request_ticks = 0;  // before they flow: a get asks first
   uint64_t latency_ticks = 0;  // after they have flowed
-  uint32_t first_use = 0;
-  uint32_t use_count = 0;
+  uint32_t way = 0;
 };
 
 struct ModelStep {
@@ -63,6 +71,7 @@ struct Model {
   std::vector<ModelThread> threads;
   std::vector<ModelStep> steps;
   std::vector<ModelFlow> flows;
+  std::vector<ModelWay> ways;
   std::vector<FlowUse> uses;
   uint32_t channel_count = 0;
   uint32_t signal_count = 0;

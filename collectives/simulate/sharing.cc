@@ -21,7 +21,8 @@ SharedResources::SharedResources(std::vector<uint64_t> bandwidths) {
   }
 }
 
-uint32_t SharedResources::begin(uint64_t now_ticks, uint64_t bytes, std::span<const FlowUse> uses) {
+uint32_t SharedResources::begin(uint64_t now_ticks, uint64_t bytes, std::span<const FlowUse> uses,
+                                std::span<const FlowUse> others) {
   uint32_t index = static_cast<uint32_t>(flows_.size());
   if (free_.empty()) {
     flows_.emplace_back();
@@ -34,29 +35,30 @@ uint32_t SharedResources::begin(uint64_t now_ticks, uint64_t bytes, std::span<co
   }
   flows_[index] = Flow{};
   flows_[index].uses = uses;
-  bytes_[index] = {kByte * bytes, now_ticks, now_ticks};
+  bytes_[index] = {kByte * bytes, now_ticks, now_ticks, others};
   open_in_[index] = 0;
   for (const FlowUse& use : uses) {
-    Carrier& carrier = carriers_[use.resource];
-    if (carrier.flows.empty()) carrier.busy_since_ticks = now_ticks;
-    carrier.flows.push_back({index, use.load});
+    add_to(use.resource, now_ticks);
+    carriers_[use.resource].flows.push_back({index, use.load});
     note_change(use.resource);
   }
+  for (const FlowUse& use : others) add_to(use.resource, now_ticks);
   return index;
 }
 
 void SharedResources::end(uint64_t now_ticks, uint32_t index) {
   const Flow& flow = flows_[index];
   for (const FlowUse& use : flow.uses) {
-    Carrier& carrier = carriers_[use.resource];
-    const auto at = std::find_if(carrier.flows.begin(), carrier.flows.end(),
+    std::vector<Entry>& flows = carriers_[use.resource].flows;
+    const auto at = std::find_if(flows.begin(), flows.end(),
                                  [&](const Entry& entry) { return entry.flow == index; });
-    *at = carrier.flows.back();
-    carrier.flows.pop_back();
+    *at = flows.back();
+    flows.pop_back();
     resources_[use.resource].used -= flow.rate * use.load;
-    if (carrier.flows.empty()) carrier.busy_ticks += now_ticks - carrier.busy_since_ticks;
+    take_from(use.resource, now_ticks);
     note_change(use.resource);
   }
+  for (const FlowUse& use : bytes_[index].others) take_from(use.resource, now_ticks);
   if (flow.bottleneck != kNobody) --resources_[flow.bottleneck].held;
   free_.push_back(index);
 }
@@ -65,6 +67,16 @@ void SharedResources::go_on(uint64_t now_ticks, uint32_t index, uint64_t bytes) 
   bytes_[index].left = kByte * bytes;
   find_end(now_ticks, index);
   gone_on_.push_back(index);
+}
+
+void SharedResources::add_to(uint32_t resource, uint64_t now_ticks) {
+  Carrier& carrier = carriers_[resource];
+  if (carrier.carried++ == 0) carrier.busy_since_ticks = now_ticks;
+}
+
+void SharedResources::take_from(uint32_t resource, uint64_t now_ticks) {
+  Carrier& carrier = carriers_[resource];
+  if (--carrier.carried == 0) carrier.busy_ticks += now_ticks - carrier.busy_since_ticks;
 }
 
 void SharedResources::note_change(uint32_t resource) {
@@ -151,11 +163,12 @@ void SharedResources::fill() {
     shared.load = shared.open_load;
     shared.is_eased = false;
     shared.is_disturbed = false;
-    levels_.push_back({fair_rate(index), index});
+    if (shared.load > 0) levels_.push_back({fair_rate(index), index});
   }
   std::make_heap(levels_.begin(), levels_.end(), higher);
   WideUnsigned level = 0;
-  while (!levels_.empty()) {
+  unfixed_ = open_flows_.size();
+  while (unfixed_ > 0 && !levels_.empty()) {
     at_level_.clear();
     collect_level(level);
     for (const uint32_t index : at_level_) {
@@ -196,6 +209,7 @@ void SharedResources::collect_level(WideUnsigned& level) {
 void SharedResources::fix(uint32_t index, WideUnsigned rate, uint32_t bottleneck) {
   Flow& flow = flows_[index];
   fixed_in_[index] = filling_;
+  --unfixed_;
   flow.rate = rate;
   flow.bottleneck = bottleneck;
   const bool is_disturbed = rate != flow.old_rate;
@@ -254,7 +268,7 @@ void SharedResources::find_end(uint64_t now_ticks, uint32_t index) {
 
 uint64_t SharedResources::busy_ticks(uint64_t now_ticks, uint32_t index) const {
   const Carrier& carrier = carriers_[index];
-  return carrier.busy_ticks + (carrier.flows.empty() ? 0 : now_ticks - carrier.busy_since_ticks);
+  return carrier.busy_ticks + (carrier.carried == 0 ? 0 : now_ticks - carrier.busy_since_ticks);
 }
 
 void SharedResources::shift(uint64_t by_ticks) {

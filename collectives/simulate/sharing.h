@@ -31,9 +31,11 @@ class SharedResources {
  public:
   explicit SharedResources(std::vector<uint64_t> bandwidths);
 
-  // Bytes begin to flow at `now_ticks`; `uses` stay where they are. The number names the flow until
-  // it ends. Flows without uses take no time.
-  uint32_t begin(uint64_t now_ticks, uint64_t bytes, std::span<const FlowUse> uses);
+  // Bytes begin to flow at `now_ticks`; `uses` and `others` stay where they are. The number names
+  // the flow until it ends. Others carry the flow too, but nobody knows them to be ever full. Flows
+  // without uses take no time.
+  uint32_t begin(uint64_t now_ticks, uint64_t bytes, std::span<const FlowUse> uses,
+                 std::span<const FlowUse> others = {});
   // Takes a flow out, done or not.
   void end(uint64_t now_ticks, uint32_t flow);
   // Bytes follow those of a settled flow that is done, the same way: nobody's rate changes.
@@ -65,6 +67,7 @@ class SharedResources {
     WideUnsigned left = 0;
     uint64_t since_ticks = 0;  // when `left` was right
     uint64_t end_ticks = 0;
+    std::span<const FlowUse> others;
   };
   struct Entry {  // of a resource's list of flows
     uint32_t flow = 0;
@@ -87,6 +90,7 @@ class SharedResources {
     WideUnsigned capacity = 0;
     std::vector<Entry> flows;
     std::vector<uint32_t> open_flows;
+    uint32_t carried = 0;  // flows, listed or not
     uint64_t busy_ticks = 0;
     uint64_t busy_since_ticks = 0;
   };
@@ -97,6 +101,8 @@ class SharedResources {
   static constexpr uint32_t kNobody = UINT32_MAX;
 
   void note_change(uint32_t resource);
+  void add_to(uint32_t resource, uint64_t now_ticks);
+  void take_from(uint32_t resource, uint64_t now_ticks);
   void open_held(uint32_t resource);
   void open(uint32_t flow);
   WideUnsigned fair_rate(uint32_t resource) const;
@@ -118,6 +124,7 @@ class SharedResources {
   std::vector<uint32_t> gone_on_;  // flows
   uint32_t settling_ = 0;
   uint32_t filling_ = 0;
+  size_t unfixed_ = 0;  // of open_flows_
   // Of the settling at hand.
   std::vector<uint32_t> touched_;
   std::vector<uint32_t> open_flows_;

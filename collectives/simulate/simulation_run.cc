@@ -328,14 +328,15 @@ void SimulationRun::move_channel(uint32_t index) {
 void SimulationRun::begin_flow(uint32_t thread, uint32_t step, uint32_t model_flow, ModelOp op,
                                uint64_t tile, uint32_t cause) {
   const ModelFlow& flow = model_.flows[model_flow];
-  const auto uses = std::span(model_.uses).subspan(flow.first_use, flow.use_count);
+  const ModelWay& way = model_.ways[flow.way];
+  const auto uses = std::span(model_.uses).subspan(way.first_use, way.use_count);
   uint32_t index = kNoIndex;
-  if (done_flow_ != kNoIndex &&
-      model_.flows[flows_[done_flow_].model_flow].first_use == flow.first_use) {
+  if (done_flow_ != kNoIndex && model_.flows[flows_[done_flow_].model_flow].way == flow.way) {
     index = std::exchange(done_flow_, kNoIndex);
     shared_.go_on(now_ticks_, index, flow.bytes);
   } else {
-    index = shared_.begin(now_ticks_, flow.bytes, uses);
+    index = shared_.begin(now_ticks_, flow.bytes, uses.first(way.limit_count),
+                          uses.subspan(way.limit_count));
   }
   if (flows_.size() <= index) flows_.resize(index + 1);
   FlowRun& run = flows_[index];
@@ -368,9 +369,10 @@ void SimulationRun::finish(uint32_t index) {
     channel.queue[i].cause = activity;
   }
   // What follows the same way takes the flow's place.
-  if (flow.use_count > 0) done_flow_ = index;
+  const bool takes_time = model_.ways[flow.way].use_count > 0;
+  if (takes_time) done_flow_ = index;
   move_channel(step.channel);
-  if (flow.use_count == 0 || done_flow_ == index) shared_.end(now_ticks_, index);
+  if (!takes_time || done_flow_ == index) shared_.end(now_ticks_, index);
   done_flow_ = kNoIndex;
 }
 
