@@ -35,10 +35,10 @@ struct Record {
 static_assert(sizeof(Record) == 64 && std::endian::native == std::endian::little,
               "records travel as they lie in memory");
 
-// The inbox of a rank: for every writer, kRingPlaces of one record line and one line of counters.
+// The inbox of a rank: for every writer, kRingPlaces of one record line and the counters.
 struct Inbox {
   static constexpr uint64_t kLineBytes = 64;
-  static constexpr uint64_t kPlaceBytes = 2 * kLineBytes;
+  static constexpr uint64_t kPlaceBytes = kLineBytes + kLanesMax * sizeof(uint64_t);
 
   static constexpr uint64_t bytes(int ranks) {
     return static_cast<uint64_t>(ranks) * kRingPlaces * kPlaceBytes;
@@ -50,7 +50,7 @@ struct Inbox {
     return record(writer, meeting) + kLineBytes + lane * sizeof(uint64_t);
   }
 };
-static_assert(kLanesMax * sizeof(uint64_t) == Inbox::kLineBytes);
+static_assert(kLanesMax * sizeof(uint64_t) % Inbox::kLineBytes == 0);
 
 constexpr uint64_t counter_value(uint64_t meeting, uint64_t value) {
   return (meeting << kCounterBits) + value;

@@ -150,6 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
                       RateRow{"dgx-a100:boxes=2", Collective::all_reduce, 1, 64, 983},
                       RateRow{"ndv2", Collective::all_gather, 6, 512, 995},
                       RateRow{"ndv2", Collective::reduce_scatter, 6, 256, 990},
+                      RateRow{"ndv2", Collective::all_reduce, 6, 256, 990},
                       RateRow{"ndv2:chassis=2", Collective::all_gather, 1, 256, 998},
                       RateRow{"hypercube:8", Collective::all_gather, 3, 256, 980},
                       RateRow{"dgx-h100", Collective::all_gather, 1, 64, 990}));
