@@ -7,6 +7,8 @@
 #include <string>
 
 #include "collectives/planner.h"
+#include "tests/support/fabric_pools.h"
+#include "tests/support/watchdog.h"
 
 namespace unirack {
 namespace {
@@ -42,6 +44,10 @@ Result<Network> host_network(const Topology& topology) {
   return Network::of_topology(topology, assumed_host_costs());
 }
 
+Result<Network> fabric_network(const Topology& topology) {
+  return network_of(topology, assumed_costs());
+}
+
 TEST(PlannerTimed, EightRanks) {
   const Topology topology = Topology::of_domains({8});
   for (const Collective collective : {Collective::all_reduce, Collective::all_gather,
@@ -52,6 +58,20 @@ TEST(PlannerTimed, EightRanks) {
       request.type = DataType::float32;
       request.count = count;
       EXPECT_LT(plan_ms(topology, host_network, request, 3, "8 ranks"), 5);
+    }
+  }
+}
+
+TEST(PlannerTimed, Racks1152RanksAndOneNicLess) {
+  testing::extend_watchdog(4);
+  for (const std::string fault : {"", "nic:5"}) {
+    const Topology topology = testing::pool_of(testing::fabric("nvl72:racks=16", fault));
+    for (const uint64_t count : {uint64_t{256}, uint64_t{1} << 24}) {
+      Request request;
+      request.collective = Collective::all_reduce;
+      request.type = DataType::float32;
+      request.count = count;
+      EXPECT_LT(plan_ms(topology, fabric_network, request, 2, "1152 ranks " + fault), 4000);
     }
   }
 }
