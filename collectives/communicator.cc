@@ -105,9 +105,8 @@ Status Communicator::agree_on_plans(Deadline deadline) {
   const auto all = UNIRACK_TRY(control_->exchange(mine, deadline));
   std::map<std::vector<std::byte>, int> alike;
   for (const auto& one : all) ++alike[one];
-  const auto usual = std::max_element(all.begin(), all.end(), [&](const auto& a, const auto& b) {
-    return alike[a] < alike[b];
-  });
+  const auto usual = std::max_element(
+      all.begin(), all.end(), [&](const auto& a, const auto& b) { return alike[a] < alike[b]; });
   const auto odd =
       std::find_if(all.begin(), all.end(), [&](const auto& one) { return one != *usual; });
   if (odd == all.end()) return ok_status();

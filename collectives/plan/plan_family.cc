@@ -13,10 +13,8 @@ constexpr uint64_t kTileBytesMax = uint64_t{4} << 20;
 constexpr uint64_t kTileBytesMin = 1024;
 // Blocks are not cut smaller than this for the sake of a pipeline.
 constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
-// More tiles than these are not simulated: what one more takes is known by then.
-constexpr uint64_t kTilesFew = 8;
-constexpr uint64_t kTilesSome = 20;
-constexpr uint64_t kTilesMany = 24;
+// A tile of more simulated steps than these takes tens of milliseconds.
+constexpr uint64_t kStepsMany = 40'000;
 
 // Whether what takes so long at least gains less than 1% on what takes `time_ps`.
 bool is_close(uint64_t at_least_ps, uint64_t time_ps) {
@@ -134,6 +132,9 @@ bool PlanFamily::write(Candidate& candidate) {
   Result<Simulator> simulator = Simulator::make(*candidate.schedule, network_);
   if (simulator) {
     candidate.simulator = std::make_unique<Simulator>(std::move(simulator).value());
+    const auto ranks = static_cast<uint64_t>(topology_.rank_count());
+    const uint64_t simulated = candidate.steps / ranks * candidate.simulator->class_count();
+    if (simulated > kStepsMany) candidate.sample = {.few = 1, .some = 2, .most = 2};
   } else {
     candidate.failure = simulator.error().detail;
   }
@@ -206,19 +207,20 @@ PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count) {
   if (write(candidate) && candidate.simulator != nullptr) {
     const uint64_t tiles = tile_count(id, count);
     SimulatedCall call{count, request_.type, request_.op, id.tile_bytes};
-    if (tiles <= kTilesMany) {
+    const auto [few_tiles, some_tiles, most_tiles] = candidate.sample;
+    if (tiles <= most_tiles) {
       price = simulate(candidate, call);
     } else if (tiles <= tiles_max(candidate)) {
       // Tiles are equal, and what one more takes has settled.
       const uint64_t tile = (count + tiles - 1) / tiles;
       call.tile_bytes = tile * size_of(request_.type);
-      call.count = tile * kTilesFew;
+      call.count = tile * few_tiles;
       const Price few = simulate(candidate, call);
-      call.count = tile * kTilesSome;
+      call.count = tile * some_tiles;
       price = simulate(candidate, call);
       const auto more = static_cast<unsigned __int128>(price.time_ps - few.time_ps);
       price.time_ps +=
-          static_cast<uint64_t>(more * (tiles - kTilesSome) / (kTilesSome - kTilesFew));
+          static_cast<uint64_t>(more * (tiles - some_tiles) / (some_tiles - few_tiles));
     }
   }
   prices_.emplace(key, price);
@@ -265,16 +267,17 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
     }
     return time_ps;
   };
-  // Gains of a pipeline are at most its depth. Where there are tiles already, it is the two phases of
-  // a plan that come to overlap.
+  // Gains of a pipeline are at most its depth. Where there are tiles already, it is the two phases
+  // of a plan that come to overlap.
   const bool is_cut = tile_count({index, tiles[0]}, count) > 3;
-  if (whole_ps / (is_cut ? 2 : 4) <= rival_ps) {
+  const bool is_quick = candidate.sample.most > 2;
+  if ((is_quick || !is_cut) && whole_ps / (is_cut ? 3 : 4) <= rival_ps) {
     for (size_t at = 1; at < tiles.size() && !is_close(least_ps, best_ps); at += 2) {
       // A little worse may get better again, as lanes fall into step; much worse does not.
       if (consider(at) > best_ps + best_ps / 4) break;
     }
     const size_t middle = best;
-    if (best_ps - best_ps / 20 <= rival_ps && !is_close(least_ps, best_ps)) {
+    if (best_ps - best_ps / 6 <= rival_ps && !is_close(least_ps, best_ps)) {
       if (middle > 1) consider(middle - 1);
       if (middle + 1 < tiles.size()) consider(middle + 1);
     }

@@ -49,6 +49,12 @@ class PlanFamily {
   void trim();
 
  private:
+  // Of more than `most` tiles, what one takes is told from the step from `few` to `some`.
+  struct Sample {
+    uint64_t few = 8;
+    uint64_t some = 20;
+    uint64_t most = 24;
+  };
   struct Candidate {
     const Algorithm* algorithm = nullptr;
     int lanes = 1;
@@ -61,6 +67,7 @@ class PlanFamily {
     uint64_t chunks = 1;    // of a tile
     std::unique_ptr<const Schedule> schedule;
     std::unique_ptr<Simulator> simulator;
+    Sample sample;
   };
   struct Price {
     uint64_t time_ps = 0;  // 0: it cannot be priced

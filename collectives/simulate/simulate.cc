@@ -65,6 +65,8 @@ Result<Simulation> Simulator::run(const SimulatedCall& call) {
   return unfold(*facts_, *classes_, model, std::move(outcome));
 }
 
+uint32_t Simulator::class_count() const { return static_cast<uint32_t>(classes_->lowest.size()); }
+
 Result<Simulation> simulate(const Schedule& schedule, const Network& network,
                             const SimulatedCall& call, const SimulateOptions& options) {
   Simulator simulator = UNIRACK_TRY(Simulator::make(schedule, network, options));

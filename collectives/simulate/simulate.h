@@ -100,6 +100,8 @@ class Simulator {
   ~Simulator();
 
   Result<Simulation> run(const SimulatedCall& call);
+  // Ranks that are simulated, each for all that are like it.
+  uint32_t class_count() const;
 
  private:
   Simulator(SimulateOptions options, PlanFacts facts, RankClasses classes);

