@@ -33,8 +33,7 @@ endif()
 add_library(unirack_options INTERFACE)
 target_include_directories(unirack_options INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
-target_compile_options(unirack_options INTERFACE -Wall -Wextra -Wconversion
-  $<$<NOT:$<BOOL:${UNIRACK_UNITY}>>:-Wshadow>
+target_compile_options(unirack_options INTERFACE -Wall -Wextra -Wconversion -Wshadow
   -Wno-missing-field-initializers  # a designated initialiser may leave members at their default
   # g++ 12 sees these in correct uses of std::optional, std::vector and std::string (its bug 105651);
   # clang's are precise.
@@ -58,8 +57,8 @@ function(unirack_explored target)
   endif()
 endfunction()
 
-# For builds that are only there for the sanitizers, several sources are compiled as one, in half of the
-# time. A missing include does not show there, nor a name that hides another (-Wshadow).
+# Where only the tests are to be run, several sources are compiled as one, in half of the time. A missing
+# include does not show there: the rules `reaches` and `self_contained` of scripts/tidy.py look for those.
 if(UNIRACK_UNITY)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
 endif()

@@ -104,7 +104,7 @@ if(NOT UNIRACK_SANITIZE)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME tidy COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/scripts/tidy.py
     --build ${PROJECT_BINARY_DIR} --rules
-    layering,heavy_include,file_size,function_size,header_opening,banned,one_type,dead_file,words,format)
+    layering,heavy_include,reaches,file_size,function_size,header_opening,banned,one_type,dead_file,words,format)
   set_tests_properties(tidy PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
   # Pages in a real browser.
   if(TARGET unirack-topo)

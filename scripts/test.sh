@@ -104,7 +104,8 @@ run_sweep() {
 # The rules that compile; those that read text run with the tests.
 run_tidy() {
   local status=0
-  run_child python3 scripts/tidy.py --build build/dev --rules self_contained,clang_tidy || status=$?
+  cmake --preset dev -B build/tidy --log-level=ERROR > build/tidy.log
+  run_child python3 scripts/tidy.py --build build/tidy --rules self_contained,clang_tidy || status=$?
   case $status in
     0) count tidy 1 0 0 ;;
     77) count tidy 0 0 1 ;;
@@ -123,7 +124,9 @@ if $setup; then
   ! $full || groups+=(full)
   stage "packages" install_packages "${groups[@]}"
 fi
-if stage "build dev (g++)" build_or_count dev; then
+dev=dev
+! $full || dev=dev-unity
+if stage "build $dev (g++)" build_or_count $dev; then
   stage "test dev" run_tests dev dev || true
   ! $full || stage "mutants, 100 interleavings each" run_tests mutants dev -C full -L full || true
 fi

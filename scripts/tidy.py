@@ -6,11 +6,13 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import tidy_includes  # noqa: E402
 import tidy_rules  # noqa: E402
 import tidy_source  # noqa: E402
 import tidy_tools  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TEXT_RULES = tidy_rules.TEXT_RULES + (tidy_includes.reaches,)
 TOOL_RULES = (tidy_tools.format_rule, tidy_tools.self_contained, tidy_tools.clang_tidy)
 NEEDED = {"format": "clang-format", "clang_tidy": "clang-tidy"}
 EXIT_SKIPPED = 77
@@ -34,7 +36,7 @@ def parse(names):
 
 
 def main():
-    rules = {rule.__name__: rule for rule in tidy_rules.TEXT_RULES + TOOL_RULES}
+    rules = {rule.__name__: rule for rule in TEXT_RULES + TOOL_RULES}
     arguments = parse(list(rules))
     if arguments.list:
         for name, rule in rules.items():

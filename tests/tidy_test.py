@@ -8,6 +8,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "scripts", "lib"))
+import tidy_includes  # noqa: E402
 import tidy_rules  # noqa: E402
 import tidy_source  # noqa: E402
 import tidy_tools  # noqa: E402
@@ -123,6 +124,37 @@ class Headers(TidyTest):
                  "lib/base/a.cc": "#include <spdlog/spdlog.h>\n", "perf/a.h": "#include <CLI/CLI.hpp>\n"}
         self.assertEqual(self.found(tidy_rules.heavy_include, files),
                          [("lib/base/a.h", 1), ("lib/base/a.h", 2), ("perf/a.h", 1)])
+
+
+class Reaches(TidyTest):
+    HEADERS = {"lib/a.h": HEADER + "struct Apple {\n  int weight = 0;\n};\nint weigh(Apple apple);\n",
+               "lib/b.h": HEADER + '#include "lib/a.h"\n', "lib/c.h": HEADER + "struct Apple;\n"}
+
+    def check(self, code, includes, is_found):
+        text = "".join(f"#include {include}\n" for include in includes)
+        files = {**self.HEADERS, "lib/z.cc": text + code}
+        self.assertEqual(self.found(tidy_includes.reaches, files),
+                         [("lib/z.cc", len(includes) + 1)] if is_found else [], (code, includes))
+        self.setUp()
+
+    def test_ours(self):
+        for code in ("const Apple apple;\n", "int x = weigh({});\n", "int x = unirack::weigh({});\n"):
+            self.check(code, [], True)
+            self.check(code, ['"lib/a.h"'], False)
+            self.check(code, ['"lib/b.h"'], False)
+        self.check("const Apple apple;\n", ['"lib/c.h"'], True)
+
+    def test_names_of_others_are_not_ours(self):
+        for code in ("int x = other::weigh(1);\n", "int x = y.weigh(1);\n", "int x = y->weigh(1);\n",
+                     "// Apple\n", "struct Apple {};\nApple apple;\n", "TEST(Apple, IsRed) {\n}\n"):
+            self.check(code, [], False)
+
+    def test_standard_library(self):
+        self.check("std::vector<int> x;\n", [], True)
+        self.check("std::vector<int> x;\n", ["<vector>"], False)
+        self.check("auto x = std::tie(a, b);\n", ["<map>"], False)
+        self.check("void f(fmt::memory_buffer&);\n", [], True)
+        self.check("void f(fmt::memory_buffer&);\n", ["<fmt/format.h>"], False)
 
 
 class Banned(TidyTest):

@@ -310,7 +310,7 @@ std::string two_level_unfit(const Topology& topology, const Request& request) {
 }
 
 std::string two_level_weighted_unfit(const Topology& topology, const Request& request) {
-  const std::string why = two_level_unfit(topology, request);
+  std::string why = two_level_unfit(topology, request);
   if (!why.empty()) return why;
   const auto sizes = domain_sizes(topology);
   const auto weights = finishing_weights(sizes, partial_factor(request.type));
@@ -320,7 +320,7 @@ std::string two_level_weighted_unfit(const Topology& topology, const Request& re
 }
 
 std::string two_level_halving_unfit(const Topology& topology, const Request& request) {
-  const std::string why = two_level_unfit(topology, request);
+  std::string why = two_level_unfit(topology, request);
   if (!why.empty()) return why;
   const auto sizes = domain_sizes(topology);
   if (sizes.size() < 3) return "two domains exchange in one step anyway";
@@ -329,7 +329,7 @@ std::string two_level_halving_unfit(const Topology& topology, const Request& req
 }
 
 std::string three_level_unfit(const Topology& topology, const Request& request) {
-  const std::string why = two_level_unfit(topology, request);
+  std::string why = two_level_unfit(topology, request);
   if (!why.empty()) return why;
   const auto sizes = domain_sizes(topology);
   if (sizes.size() < 3) return "two domains make no pods";

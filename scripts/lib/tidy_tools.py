@@ -79,13 +79,15 @@ def format_rule(tools):
 
 
 def _proven_by_build(tools):
-    """Headers that some source of the library includes first: building it shows that they compile
-    alone. Sources with a precompiled header show nothing."""
+    """Headers that some source includes first, and that source was built: so they compile alone.
+    Sources with a precompiled header show nothing."""
     proven = set()
     for path, command in tools.commands.items():
         file = tools.tree.files.get(path)
         if file and file.includes and "cmake_pch" not in command:
-            proven.add(file.includes[0][1])
+            words = shlex.split(command)
+            if "-o" in words and os.path.exists(os.path.join(tools.build, words[words.index("-o") + 1])):
+                proven.add(file.includes[0][1])
     return proven
 
 
@@ -155,7 +157,7 @@ def clang_tidy(tools):
         jobs.append((batch[0], settings + "".join(tools.tree.digest(path) for path in batch),
                      [tool, "--quiet", "--warnings-as-errors=*",
                       f"--config-file={os.path.join(tools.tree.root, '.clang-tidy')}", source, "--",
-                      *flags, "-Wno-unknown-warning-option", "-Wno-shadow"], None))
+                      *flags, "-Wno-unknown-warning-option"], None))
     problems = set()
     for path, output in tools.run_all("clang_tidy", jobs):
         findings = _FINDING.findall(output)

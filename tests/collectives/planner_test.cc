@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "collectives/simulate/simulate.h"
 
 namespace unirack {

@@ -1,6 +1,7 @@
 // Ranks that run on threads of their own, as they do in use.
 #include <poll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <latch>
 #include <thread>

@@ -21,6 +21,7 @@ struct Transfer {
   std::vector<std::byte> bytes;
   bool is_read = false;
   bool has_landed = false;
+  size_t open_at = 0;  // among those on their way
 
   void read() {
     if (is_read) return;
@@ -28,7 +29,6 @@ struct Transfer {
     is_read = true;
   }
   void land() {
-    if (has_landed) return;
     read();
     if (!bytes.empty()) std::memcpy(target.data, bytes.data(), bytes.size());
     has_landed = true;
@@ -73,6 +73,7 @@ class Simulation {
       pace_.push_back(kPaces[random_() % kPaces.size()]);
     }
     for (double& pace : kind_pace_) pace = kPaces[random_() % kPaces.size()];
+    transfer_pace_ = kPaces[random_() % kPaces.size()];
   }
 
   std::string run() {
@@ -86,7 +87,7 @@ class Simulation {
 
  private:
   static constexpr std::array<double, 4> kPaces = {0.02, 0.2, 1, 5};
-  enum class Kind : uint8_t { enter, leave, step, deliver, transfer };
+  enum class Kind : uint8_t { enter, leave, step, deliver };
   struct Action {
     Kind kind = Kind::step;
     size_t index = 0;
@@ -97,15 +98,22 @@ class Simulation {
   bool act() {
     actions_.clear();
     find_actions();
-    if (actions_.empty()) return false;
-    double total = 0;
+    if (actions_.empty() && open_.empty()) return false;
+    // Transfers are all alike: they need no list of their own.
+    double total = transfer_pace_ * static_cast<double>(open_.size());
     for (const Action& action : actions_) total += action.weight;
     double pick = random_.unit() * total;
     size_t chosen = 0;
-    while (chosen + 1 < actions_.size() && pick >= actions_[chosen].weight) {
+    while (chosen < actions_.size() && pick >= actions_[chosen].weight) {
       pick -= actions_[chosen++].weight;
     }
-    perform(Action(actions_[chosen]));
+    if (chosen < actions_.size()) {
+      perform(Action(actions_[chosen]));
+    } else if (open_.empty()) {
+      perform(Action(actions_.back()));
+    } else {
+      progress(open_[std::min(static_cast<size_t>(pick / transfer_pace_), open_.size() - 1)]);
+    }
     return true;
   }
 
@@ -125,7 +133,6 @@ class Simulation {
         if (worker.signals[peer] > 0) add(Kind::deliver, i, peer, pace_[i]);
       }
     }
-    for (const size_t i : open_) add(Kind::transfer, i, 0, 1);
   }
 
   const std::vector<Step>& steps(const Worker& worker) const {
@@ -181,8 +188,6 @@ class Simulation {
         return step(workers_[action.index]);
       case Kind::deliver:
         return deliver(action.index, action.peer);
-      case Kind::transfer:
-        return progress(action.index);
     }
   }
 
@@ -193,8 +198,12 @@ class Simulation {
   }
 
   void land(size_t index) {
-    transfers_[index].land();
-    open_.erase(std::remove(open_.begin(), open_.end(), index), open_.end());
+    Transfer& transfer = transfers_[index];
+    if (transfer.has_landed) return;
+    transfer.land();
+    open_[transfer.open_at] = open_.back();
+    transfers_[open_.back()].open_at = transfer.open_at;
+    open_.pop_back();
   }
 
   void finish_gets(Worker& worker) {
@@ -271,7 +280,7 @@ class Simulation {
 
   void send(Worker& worker, const Step& step, const Extent& source, const Extent& target) {
     const size_t index = transfers_.size();
-    transfers_.push_back({source, target, {}, false, false});
+    transfers_.push_back({source, target, {}, false, false, open_.size()});
     open_.push_back(index);
     if (step.target.rank == worker.rank) {
       worker.gets.push_back(index);
@@ -290,7 +299,8 @@ class Simulation {
   std::vector<uint64_t> words_;  // by writing worker and reader
   std::vector<Worker> workers_;
   std::vector<double> pace_;  // by worker
-  std::array<double, 5> kind_pace_{};
+  std::array<double, 4> kind_pace_{};
+  double transfer_pace_ = 1;
   std::vector<Transfer> transfers_;
   std::vector<size_t> open_;
   std::vector<Action> actions_;

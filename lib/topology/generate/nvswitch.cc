@@ -1,6 +1,8 @@
 // Machines whose GPUs all hang on NVSwitches, with rail-optimised leaves between machines.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "lib/topology/generate/fabric_builder.h"
 #include "lib/topology/generate/families.h"
 

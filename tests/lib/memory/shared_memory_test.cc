@@ -29,11 +29,11 @@ TEST(SharedMemory, IsZeroedAndSharedWithWhoeverMapsIt) {
 }
 
 TEST(SharedMemory, CannotShrinkOrGrow) {
-  auto memory = SharedMemory::create(8192);
-  ASSERT_TRUE(memory);
-  EXPECT_NE(::ftruncate(memory->fd(), 4096), 0);
-  EXPECT_NE(::ftruncate(memory->fd(), 16384), 0);
-  EXPECT_NE(::fcntl(memory->fd(), F_ADD_SEALS, F_SEAL_WRITE), 0);
+  auto sealed = SharedMemory::create(8192);
+  ASSERT_TRUE(sealed);
+  EXPECT_NE(::ftruncate(sealed->fd(), 4096), 0);
+  EXPECT_NE(::ftruncate(sealed->fd(), 16384), 0);
+  EXPECT_NE(::fcntl(sealed->fd(), F_ADD_SEALS, F_SEAL_WRITE), 0);
 }
 
 TEST(SharedMemory, RefusesWhatAPeerCouldTakeAway) {

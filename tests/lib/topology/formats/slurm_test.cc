@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "lib/topology/formats/ibnetdiscover.h"
 #include "lib/topology/reach.h"
 #include "tests/support/test_data.h"
