@@ -25,6 +25,7 @@ endif()
 add_library(unirack_test_support OBJECT ${UNIRACK_TEST_SUPPORT})
 target_link_libraries(unirack_test_support PUBLIC unirack_options ${UNIRACK_DEPENDENCIES}
   nlohmann_json::nlohmann_json GTest::gmock GTest::gtest)
+target_compile_options(unirack_test_support PRIVATE $<$<CONFIG:Debug>:-O2>)
 add_executable(unirack_tests ${UNIRACK_TEST_SOURCES})
 target_link_libraries(unirack_tests PRIVATE unirack_test_support unirack_objects)
 target_compile_options(unirack_tests PRIVATE $<$<CONFIG:Debug>:-O0>)

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -36,6 +37,7 @@ struct Tally {
 std::string find_fault(const Schedule& schedule, uint64_t first_seed, uint64_t seeds) {
   const ScheduleHeader& header = schedule.header();
   const uint32_t tile_counts[] = {1, header.stages, header.stages + 1};
+  std::map<uint32_t, std::pair<Schedule, uint64_t>> cut;  // by tiles: with what count
   for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
     Interleaving how;
     how.seed = seed;
@@ -43,7 +45,13 @@ std::string find_fault(const Schedule& schedule, uint64_t first_seed, uint64_t s
     how.in_place = header.in_place && seed % 2 == 0;
     const bool is_tiled = header.collective != Collective::all_to_all_v;
     const uint32_t tiles = is_tiled ? tile_counts[seed / 2 % 3] : 1;
-    const auto fault = testing::interleave(testing::with_tile_count(schedule, tiles, how), how);
+    auto at = cut.find(tiles);
+    if (at == cut.end()) {
+      Schedule with_tiles = testing::with_tile_count(schedule, tiles, how);
+      at = cut.emplace(tiles, std::pair(std::move(with_tiles), how.count)).first;
+    }
+    how.count = at->second.second;
+    const auto fault = testing::interleave(at->second.first, how);
     if (!fault.empty()) return "seed " + std::to_string(seed) + ": " + fault;
   }
   return "";

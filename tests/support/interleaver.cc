@@ -45,14 +45,14 @@ struct Post {
 
 struct Worker {
   Rank rank = 0;
-  uint32_t lane = 0;
+  const std::vector<Step>* steps = nullptr;
   uint64_t tile = 0;
   size_t next = 0;
   std::vector<size_t> gets;
   std::vector<size_t> puts;
   std::vector<std::deque<Post>> posts;  // by peer
   std::vector<uint32_t> signals;        // among them, by peer
-  uint32_t signal_count = 0;
+  uint64_t pace = 1;
 };
 
 class Simulation {
@@ -62,89 +62,70 @@ class Simulation {
     const auto ranks = static_cast<size_t>(schedule.header().rank_count);
     lanes_ = static_cast<uint32_t>(schedule.program_view(0).lanes.size());
     has_entered_.assign(ranks, false);
-    has_left_.assign(ranks, false);
     words_.assign(ranks * lanes_ * ranks, 0);
+    lanes_done_.assign(ranks, 0);
     for (size_t i = 0; i < ranks * lanes_; ++i) {
       Worker& worker = workers_.emplace_back();
       worker.rank = static_cast<Rank>(i / lanes_);
-      worker.lane = static_cast<uint32_t>(i % lanes_);
+      worker.steps = &schedule.program_view(worker.rank).lanes[i % lanes_].steps;
+      if (is_done(worker)) ++lanes_done_[i / lanes_];
       worker.posts.resize(ranks);
       worker.signals.resize(ranks, 0);
-      pace_.push_back(kPaces[random_() % kPaces.size()]);
+      worker.pace = kPaces[random_() % kPaces.size()];
     }
-    for (double& pace : kind_pace_) pace = kPaces[random_() % kPaces.size()];
-    transfer_pace_ = kPaces[random_() % kPaces.size()];
+    for (uint64_t& pace : kind_paces_) pace = kPaces[random_() % kPaces.size()];
+    weights_.assign(ranks + workers_.size() * (1 + ranks), 0);
+    for (size_t rank = 0; rank < ranks; ++rank) weigh(rank, pace_of(rank, Kind::enter));
   }
 
   std::string run() {
     while (act()) {
       if (!failure_.empty()) return failure_;
     }
-    const bool all_left = std::all_of(has_left_.begin(), has_left_.end(), [](bool x) { return x; });
     if (!failure_.empty()) return failure_;
-    return all_left ? pool_.check() : "nobody can go on";
+    return left_ == has_entered_.size() ? pool_.check() : "nobody can go on";
   }
 
  private:
-  static constexpr std::array<double, 4> kPaces = {0.02, 0.2, 1, 5};
-  enum class Kind : uint8_t { enter, leave, step, deliver };
-  struct Action {
-    Kind kind = Kind::step;
-    size_t index = 0;
-    size_t peer = 0;
-    double weight = 1;
-  };
+  static constexpr std::array<uint64_t, 4> kPaces = {1, 10, 50, 250};
+  enum class Kind : uint8_t { enter, leave, step, deliver, transfer };
+
+  // What may happen next has a weight: a rank that enters or leaves, then a worker's step, then its
+  // signal to a peer. Transfers are all alike, and counted.
+  void weigh(size_t action, uint64_t weight) {
+    total_ += weight - weights_[action];
+    weights_[action] = weight;
+  }
+  uint64_t pace_of(size_t rank, Kind kind) const {
+    return workers_[rank * lanes_].pace * kind_paces_[static_cast<size_t>(kind)];
+  }
+  size_t step_of(size_t worker) const { return has_entered_.size() + worker; }
+  size_t deliver_of(size_t worker, size_t peer) const {
+    return step_of(workers_.size()) + worker * has_entered_.size() + peer;
+  }
 
   bool act() {
-    actions_.clear();
-    find_actions();
-    if (actions_.empty() && open_.empty()) return false;
-    // Transfers are all alike: they need no list of their own.
-    double total = transfer_pace_ * static_cast<double>(open_.size());
-    for (const Action& action : actions_) total += action.weight;
-    double pick = random_.unit() * total;
-    size_t chosen = 0;
-    while (chosen < actions_.size() && pick >= actions_[chosen].weight) {
-      pick -= actions_[chosen++].weight;
+    const uint64_t transfer = kPaces[2] * kind_paces_[static_cast<size_t>(Kind::transfer)];
+    const uint64_t all = total_ + transfer * open_.size();
+    if (all == 0) return false;
+    uint64_t pick = random_() % all;
+    if (pick >= total_) {
+      progress(open_[(pick - total_) / transfer]);
+      return true;
     }
-    if (chosen < actions_.size()) {
-      perform(Action(actions_[chosen]));
-    } else if (open_.empty()) {
-      perform(Action(actions_.back()));
-    } else {
-      progress(open_[std::min(static_cast<size_t>(pick / transfer_pace_), open_.size() - 1)]);
-    }
+    size_t action = 0;
+    while (pick >= weights_[action]) pick -= weights_[action++];
+    perform(action);
     return true;
   }
 
-  void add(Kind kind, size_t index, size_t peer, double pace) {
-    actions_.push_back({kind, index, peer, pace * kind_pace_[static_cast<size_t>(kind)]});
-  }
-
-  void find_actions() {
-    for (size_t i = 0; i < has_entered_.size(); ++i) {
-      if (!has_entered_[i]) add(Kind::enter, i, 0, pace_[i * lanes_]);
-      if (!has_left_[i] && may_leave(i)) add(Kind::leave, i, 0, pace_[i * lanes_]);
-    }
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      const Worker& worker = workers_[i];
-      if (is_ready(worker)) add(Kind::step, i, 0, pace_[i]);
-      for (size_t peer = 0; worker.signal_count > 0 && peer < worker.signals.size(); ++peer) {
-        if (worker.signals[peer] > 0) add(Kind::deliver, i, peer, pace_[i]);
-      }
-    }
-  }
-
-  const std::vector<Step>& steps(const Worker& worker) const {
-    return schedule_.program_view(worker.rank).lanes[worker.lane].steps;
-  }
   bool is_done(const Worker& worker) const {
-    return steps(worker).empty() || worker.tile == pool_.tiles();
+    return worker.steps->empty() || worker.tile == pool_.tiles();
   }
 
-  bool is_ready(const Worker& worker) const {
+  bool can_step(const Worker& worker) const {
     if (!has_entered_[static_cast<size_t>(worker.rank)] || is_done(worker)) return false;
-    const Step& step = steps(worker)[worker.next];
+    const Step& step = (*worker.steps)[worker.next];
     if (step.op != Op::wait) return true;
     if (step.value.v == 0) return has_entered_[static_cast<size_t>(step.peer)];
     if (step.value.tiles_back > worker.tile) return true;
@@ -162,33 +143,45 @@ class Simulation {
     return words_[writer * has_entered_.size() + static_cast<size_t>(reader)];
   }
 
-  bool may_leave(size_t rank) const {
-    if (!std::all_of(has_entered_.begin(), has_entered_.end(), [](bool x) { return x; })) {
-      return false;
-    }
-    for (size_t lane = 0; lane < lanes_; ++lane) {
-      if (!is_done(workers_[rank * lanes_ + lane])) return false;
-    }
-    return true;
+  void look_at_step(size_t worker) {
+    const uint64_t pace = workers_[worker].pace * kind_paces_[static_cast<size_t>(Kind::step)];
+    weigh(step_of(worker), can_step(workers_[worker]) ? pace : 0);
+  }
+  void look_at_leaving(size_t rank) {
+    const bool may_leave = entered_ == has_entered_.size() && lanes_done_[rank] == lanes_;
+    if (may_leave) weigh(rank, pace_of(rank, Kind::leave));
   }
 
-  void perform(const Action& action) {
-    switch (action.kind) {
-      case Kind::enter:
-        has_entered_[action.index] = true;
-        return pool_.enter(static_cast<Rank>(action.index));
-      case Kind::leave:
-        for (size_t lane = 0; lane < lanes_; ++lane) {
-          finish_gets(workers_[action.index * lanes_ + lane]);
-          finish_reads(workers_[action.index * lanes_ + lane]);
-        }
-        has_left_[action.index] = true;
-        return pool_.leave(static_cast<Rank>(action.index));
-      case Kind::step:
-        return step(workers_[action.index]);
-      case Kind::deliver:
-        return deliver(action.index, action.peer);
+  void perform(size_t action) {
+    const size_t ranks = has_entered_.size();
+    if (action < ranks) {
+      weigh(action, 0);
+      return has_entered_[action] ? leave(action) : enter(action);
     }
+    const size_t other = action - ranks;
+    if (other >= workers_.size()) {
+      const size_t signal = other - workers_.size();
+      return deliver(signal / ranks, signal % ranks);
+    }
+    step(other);
+    look_at_step(other);
+  }
+
+  void enter(size_t rank) {
+    has_entered_[rank] = true;
+    ++entered_;
+    for (size_t i = 0; i < workers_.size(); ++i) look_at_step(i);
+    for (size_t i = 0; entered_ == has_entered_.size() && i < entered_; ++i) look_at_leaving(i);
+    pool_.enter(static_cast<Rank>(rank));
+  }
+
+  void leave(size_t rank) {
+    for (size_t lane = 0; lane < lanes_; ++lane) {
+      finish_gets(workers_[rank * lanes_ + lane]);
+      finish_reads(workers_[rank * lanes_ + lane]);
+    }
+    ++left_;
+    pool_.leave(static_cast<Rank>(rank));
   }
 
   void progress(size_t index) {
@@ -227,25 +220,29 @@ class Simulation {
     for (const size_t transfer : ahead) land(transfer);
     word(index, static_cast<Rank>(peer)) = posts.front().value;
     posts.pop_front();
-    --workers_[index].signals[peer];
-    --workers_[index].signal_count;
+    if (--workers_[index].signals[peer] == 0) weigh(deliver_of(index, peer), 0);
+    for (size_t lane = 0; lane < lanes_; ++lane) look_at_step(peer * lanes_ + lane);
   }
 
-  void step(Worker& worker) {
-    const Step& step = steps(worker)[worker.next];
+  void step(size_t index) {
+    Worker& worker = workers_[index];
+    const Step& step = (*worker.steps)[worker.next];
     if (step.op != Op::copy) finish_gets(worker);
     if (step.op == Op::signal) {
       worker.posts[static_cast<size_t>(step.peer)].push_back(
           {true, total(worker.tile, step.value.v), 0});
       ++worker.signals[static_cast<size_t>(step.peer)];
-      ++worker.signal_count;
+      weigh(deliver_of(index, static_cast<size_t>(step.peer)),
+            worker.pace * kind_paces_[static_cast<size_t>(Kind::deliver)]);
     } else if (step.op == Op::copy || step.op == Op::reduce) {
       move(worker, step);
     }
-    if (++worker.next == steps(worker).size()) {
-      worker.next = 0;
-      ++worker.tile;
-    }
+    if (++worker.next < worker.steps->size()) return;
+    worker.next = 0;
+    ++worker.tile;
+    if (!is_done(worker)) return;
+    ++lanes_done_[static_cast<size_t>(worker.rank)];
+    look_at_leaving(static_cast<size_t>(worker.rank));
   }
 
   void move(Worker& worker, const Step& step) {
@@ -295,15 +292,16 @@ class Simulation {
   Random random_;
   uint32_t lanes_ = 1;
   std::vector<bool> has_entered_;
-  std::vector<bool> has_left_;
-  std::vector<uint64_t> words_;  // by writing worker and reader
+  size_t entered_ = 0;
+  size_t left_ = 0;
+  std::vector<uint32_t> lanes_done_;  // by rank
+  std::vector<uint64_t> words_;       // by writing worker and reader
   std::vector<Worker> workers_;
-  std::vector<double> pace_;  // by worker
-  std::array<double, 4> kind_pace_{};
-  double transfer_pace_ = 1;
+  std::array<uint64_t, 5> kind_paces_{};
+  std::vector<uint64_t> weights_;  // by action
+  uint64_t total_ = 0;             // of them
   std::vector<Transfer> transfers_;
   std::vector<size_t> open_;
-  std::vector<Action> actions_;
   std::string failure_;
 };
 
