@@ -274,7 +274,8 @@ std::string Communicator::explain() {
     });
     if (used) transports += (transports.empty() ? "" : ",") + std::string(open.transport->name());
   }
-  return "transport=" + (transports.empty() ? "none" : transports) + " " + choice->explain;
+  return "transport=" + (transports.empty() ? "none" : transports) + " " + choice->explain + "  " +
+         to_text(calibration_) + "\n";
 }
 
 }  // namespace unirack

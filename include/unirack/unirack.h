@@ -232,8 +232,9 @@ unirackResult_t unirackWait(unirackWork_t* work);
 
 /* ---- Explain ------------------------------------------------------------------------------- */
 
-/* The plan that the last operation of this communicator ran: algorithm, transport, tiles, cost in
- * steps. Valid until the thread's next call. */
+/* The plan that the last operation of this communicator ran: algorithm, transport, tiles, steps;
+ * every candidate with its price and why it lost; and where the costs that priced them are from.
+ * Valid until the thread's next call. */
 const char* unirackExplain(unirackComm_t comm);
 /* Who is in the pool, which transport joins whom and what the machines consist of, as text for
  * people. */
