@@ -12,7 +12,9 @@ namespace unirack {
 namespace {
 
 // Changes whenever equal inputs may give other plans than before.
-constexpr uint64_t kPlannerVersion = 1;
+constexpr uint64_t kPlannerVersion = 2;
+
+constexpr uint64_t kDeviceScratchBytes = uint64_t{64} << 20;
 
 bool has_ranks(const Graph& graph) {
   return std::any_of(graph.nodes().begin(), graph.nodes().end(),
@@ -92,9 +94,21 @@ uint64_t Policy::hash() const {
   for (const auto& [collective, algorithm] : forced) {
     hash.add(std::string_view(collective)).add(std::string_view(algorithm));
   }
-  hash.add(scratch_bytes).add(tile_bytes).add(static_cast<uint64_t>(lanes));
+  hash.add(scratch_bytes).add(tile_bytes).add(tile_bytes_max).add(static_cast<uint64_t>(lanes));
   hash.add(uint64_t{keep_percent}).add(steps_max).add(rail_piece_bytes);
   return hash.value();
+}
+
+Policy default_policy(const Graph& graph) {
+  Policy policy;
+  const bool are_gpus =
+      !graph.members().empty() &&
+      std::all_of(graph.members().begin(), graph.members().end(),
+                  [&](NodeIndex member) { return graph.node(member).kind == NodeKind::gpu; });
+  if (!are_gpus) return policy;
+  policy.scratch_bytes = kDeviceScratchBytes;
+  policy.tile_bytes_max = kDeviceScratchBytes;
+  return policy;
 }
 
 Result<Network> network_of(const Topology& topology, const Costs& costs) {

@@ -23,7 +23,8 @@ struct Policy {
   bool reassociate = false;  // plans that change the bits of float sums are allowed
   std::vector<std::pair<std::string, std::string>> forced;  // (collective, algorithm)
   uint64_t scratch_bytes = uint64_t{2} << 20;               // of one operation in progress
-  uint64_t tile_bytes = 0;                                  // 0: chosen
+  uint64_t tile_bytes = 0;                                  // 0: chosen, up to the next
+  uint64_t tile_bytes_max = uint64_t{4} << 20;              // what stays in a shared cache
   int lanes = 1;                                            // the most that a plan may have
   // What goes from domain to domain by TCP goes in pieces of about this size; 0: of any. Networks
   // drop what the simulator believes to arrive: ranks that wait for a tile's pieces keep each other
@@ -39,6 +40,12 @@ struct Policy {
 
   uint64_t hash() const;
 };
+
+// What a pool of the graph's members has unless somebody says otherwise. GPUs have memory for it:
+// NCCL gives each of its 16 to 32 channels 4 MiB, and we give the same 64 MiB to one operation, in
+// tiles as large as that; there is no shared cache that tiles have to stay in. All else is as
+// above.
+Policy default_policy(const Graph& members);
 
 // A candidate at one size. Time 0: it was not priced.
 struct PricedPlan {

@@ -303,7 +303,8 @@ PlanEffort LeastCost::effort(Collective collective, std::string_view algorithm) 
     if (collective == Collective::all_reduce) effort.outer_blocks = domains_ - 1;
   } else if (begins(algorithm, "forest")) {
     effort.rounds = 1;
-    effort.steps = n * n * 6;
+    effort.steps = n * n * (algorithm == "forest_exact" ? 20 : 6);
+    effort.is_vague = true;
   }
   if (!reduces) effort.folded_blocks = 0;
   raise_to_least(collective, effort);

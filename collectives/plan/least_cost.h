@@ -27,6 +27,7 @@ struct PlanEffort {
   double domain_blocks = 0;   // blocks that leave its domain, whoever sends them
   double folded_blocks = 0;   // blocks it folds
   double steps = 0;           // of all ranks, about
+  bool is_vague = false;      // it may be far more
 };
 
 class LeastCost {

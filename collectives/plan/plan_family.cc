@@ -2,19 +2,24 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 namespace unirack {
 
 namespace {
 
-// Large enough that signals cost nothing beside it, small enough to stay in a shared cache.
-constexpr uint64_t kTileBytesMax = uint64_t{4} << 20;
 constexpr uint64_t kTileBytesMin = 1024;
 // Blocks are not cut smaller than this for the sake of a pipeline.
 constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
 // A tile of more simulated steps than these takes tens of milliseconds.
 constexpr uint64_t kStepsMany = 40'000;
+// One of more than these takes seconds.
+constexpr uint64_t kStepsTooMany = 100'000;
+// What takes so many times as long as another plan will not be faster in smaller tiles; nor is
+// what is long to simulate looked at closely if it takes so many times as long.
+constexpr uint64_t kGainMax = 4;
+constexpr uint64_t kHeavyGainMax = 2;
 
 // Whether what takes so long at least gains less than 1% on what takes `time_ps`.
 bool is_close(uint64_t at_least_ps, uint64_t time_ps) {
@@ -129,16 +134,26 @@ bool PlanFamily::write(Candidate& candidate) {
     candidate.schedule.reset();
     return false;
   }
-  Result<Simulator> simulator = Simulator::make(*candidate.schedule, network_);
-  if (simulator) {
-    candidate.simulator = std::make_unique<Simulator>(std::move(simulator).value());
-    const auto ranks = static_cast<uint64_t>(topology_.rank_count());
-    const uint64_t simulated = candidate.steps / ranks * candidate.simulator->class_count();
-    if (simulated > kStepsMany) candidate.sample = {.few = 1, .some = 2, .most = 2};
-  } else {
-    candidate.failure = simulator.error().detail;
-  }
+  prepare(candidate);
   return true;
+}
+
+void PlanFamily::prepare(Candidate& candidate) const {
+  const auto ranks = static_cast<uint64_t>(topology_.rank_count());
+  const uint64_t steps = std::max<uint64_t>(1, candidate.steps / ranks);
+  SimulateOptions options;
+  options.classes_max = static_cast<uint32_t>(kStepsTooMany / steps);
+  Result<Simulator> simulator = Simulator::make(*candidate.schedule, network_, options);
+  if (!simulator) {
+    candidate.failure = simulator.error().detail;
+    return;
+  }
+  candidate.simulator = std::make_unique<Simulator>(std::move(simulator).value());
+  if (candidate.simulator->is_rough()) {
+    candidate.sample = {.few = 0, .some = 1, .most = 1};
+  } else if (steps * candidate.simulator->class_count() > kStepsMany) {
+    candidate.sample = {.few = 1, .some = 2, .most = 2};
+  }
 }
 
 void PlanFamily::measure_scratch(Candidate& candidate) const {
@@ -147,17 +162,16 @@ void PlanFamily::measure_scratch(Candidate& candidate) const {
   const auto scratch_of = [&](uint64_t tile_bytes) {
     return candidate.schedule->scratch_bytes(tile_bytes / size_of(request_.type), request_.type);
   };
-  uint64_t tile_bytes = kTileBytesMax;
+  uint64_t tile_bytes = std::bit_floor(policy_.tile_bytes_max);
   while (tile_bytes > kTileBytesMin && scratch_of(tile_bytes) > policy_.scratch_bytes) {
     tile_bytes /= 2;
   }
   // All that is there, to an eighth.
   const uint64_t eighth = tile_bytes / 8;
-  for (int more = 7; more > 0 && tile_bytes < kTileBytesMax; --more) {
-    if (scratch_of(tile_bytes + eighth * static_cast<uint64_t>(more)) > policy_.scratch_bytes) {
-      continue;
-    }
-    tile_bytes += eighth * static_cast<uint64_t>(more);
+  for (int more = 7; more > 0 && tile_bytes < policy_.tile_bytes_max; --more) {
+    const uint64_t larger = tile_bytes + eighth * static_cast<uint64_t>(more);
+    if (larger > policy_.tile_bytes_max || scratch_of(larger) > policy_.scratch_bytes) continue;
+    tile_bytes = larger;
     break;
   }
   candidate.tile_max = tile_bytes;
@@ -199,31 +213,45 @@ std::vector<uint64_t> PlanFamily::tiles_for(const Candidate& candidate, uint64_t
   return tiles;
 }
 
-PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count) {
+PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count, uint64_t stop_ps) {
   const auto key = std::make_tuple(id, count);
-  if (const auto known = prices_.find(key); known != prices_.end()) return known->second;
+  if (const auto known = prices_.find(key); known != prices_.end()) {
+    const bool is_enough = stop_ps > 0 && known->second.time_ps >= stop_ps;
+    if (!known->second.is_stopped || is_enough) return known->second;
+  }
   Candidate& candidate = candidates_[id.candidate];
   Price price;
   if (write(candidate) && candidate.simulator != nullptr) {
     const uint64_t tiles = tile_count(id, count);
-    SimulatedCall call{count, request_.type, request_.op, id.tile_bytes};
-    const auto [few_tiles, some_tiles, most_tiles] = candidate.sample;
-    if (tiles <= most_tiles) {
+    SimulatedCall call{count, request_.type, request_.op, id.tile_bytes, stop_ps};
+    if (tiles <= candidate.sample.most) {
       price = simulate(candidate, call);
     } else if (tiles <= tiles_max(candidate)) {
-      // Tiles are equal, and what one more takes has settled.
-      const uint64_t tile = (count + tiles - 1) / tiles;
-      call.tile_bytes = tile * size_of(request_.type);
-      call.count = tile * few_tiles;
-      const Price few = simulate(candidate, call);
-      call.count = tile * some_tiles;
-      price = simulate(candidate, call);
-      const auto more = static_cast<unsigned __int128>(price.time_ps - few.time_ps);
-      price.time_ps +=
-          static_cast<uint64_t>(more * (tiles - some_tiles) / (some_tiles - few_tiles));
+      price = price_many(candidate, call, tiles);
     }
   }
-  prices_.emplace(key, price);
+  prices_[key] = price;
+  return price;
+}
+
+// Tiles are equal, and what one more takes has settled.
+PlanFamily::Price PlanFamily::price_many(Candidate& candidate, SimulatedCall call, uint64_t tiles) {
+  const auto [few_tiles, some_tiles, most_tiles] = candidate.sample;
+  const uint64_t tile = (call.count + tiles - 1) / tiles;
+  call.tile_bytes = tile * size_of(request_.type);
+  call.count = tile * some_tiles;
+  Price price = simulate(candidate, call);
+  if (price.time_ps == 0 || price.is_stopped) return price;
+  if (price.period_tiles == 0) {
+    call.count = tile * few_tiles;
+    call.stop_ps = 0;
+    const uint64_t few_ps =
+        few_tiles > 0 ? simulate(candidate, call).time_ps : network_.costs().call_ps;
+    price.period_tiles = some_tiles - few_tiles;
+    price.period_ps = price.time_ps > few_ps ? price.time_ps - few_ps : 0;
+  }
+  const auto more = static_cast<unsigned __int128>(price.period_ps);
+  price.time_ps += static_cast<uint64_t>(more * (tiles - some_tiles) / price.period_tiles);
   return price;
 }
 
@@ -235,14 +263,17 @@ PlanFamily::Price PlanFamily::simulate(Candidate& candidate, const SimulatedCall
   }
   Price price;
   price.time_ps = std::max<uint64_t>(1, simulation->time_ps);
+  price.is_stopped = simulation->is_stopped;
+  price.period_tiles = simulation->period_tiles;
+  price.period_ps = simulation->period_ps;
   uint64_t busy_ps = 0;
   for (uint32_t i = 0; i < simulation->loads.size(); ++i) {
     if (simulation->loads[i].busy_ps <= busy_ps) continue;
     busy_ps = simulation->loads[i].busy_ps;
     price.resource = i;
   }
-  price.percent =
-      static_cast<uint32_t>(static_cast<unsigned __int128>(busy_ps) * 100 / price.time_ps);
+  price.percent = static_cast<uint32_t>(static_cast<unsigned __int128>(busy_ps) * 100 /
+                                        std::max<uint64_t>(1, simulation->time_ps));
   return price;
 }
 
@@ -253,15 +284,20 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   if (!write(candidate)) return std::nullopt;
   const std::vector<uint64_t> tiles = tiles_for(candidate, count);
   if (tiles.empty()) return std::nullopt;
-  const auto price_of = [&](size_t at) { return price({index, tiles[at]}, count).time_ps; };
-  const uint64_t whole_ps = price_of(0);
+  const bool is_quick = candidate.sample.most > 2;
+  const uint64_t gain = is_quick ? kGainMax : kHeavyGainMax;
+  const uint64_t whole_stop_ps = rival_ps == UINT64_MAX ? 0 : rival_ps * gain;
+  const Price whole = price({index, tiles[0]}, count, whole_stop_ps);
+  const uint64_t whole_ps = whole.time_ps;
   if (whole_ps == 0) return std::nullopt;
+  if (whole.is_stopped) return Best{{index, tiles[0]}, whole_ps, true};
   const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
   uint64_t best_ps = whole_ps;
   size_t best = 0;
   const auto consider = [&](size_t at) {
-    const uint64_t time_ps = price_of(at);
-    if (time_ps > 0 && time_ps < best_ps) {
+    const Price tried = price({index, tiles[at]}, count, best_ps + best_ps / 4);
+    const uint64_t time_ps = tried.time_ps;
+    if (time_ps > 0 && !tried.is_stopped && time_ps < best_ps) {
       best = at;
       best_ps = time_ps;
     }
@@ -270,8 +306,8 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   // Gains of a pipeline are at most its depth. Where there are tiles already, it is the two phases
   // of a plan that come to overlap.
   const bool is_cut = tile_count({index, tiles[0]}, count) > 3;
-  const bool is_quick = candidate.sample.most > 2;
-  if ((is_quick || !is_cut) && whole_ps / (is_cut ? 3 : 4) <= rival_ps) {
+  const bool may_gain = is_quick || (!is_cut && candidate.sample.most > 1);
+  if (may_gain && whole_ps / (is_cut ? 3 : gain) <= rival_ps) {
     for (size_t at = 1; at < tiles.size() && !is_close(least_ps, best_ps); at += 2) {
       // A little worse may get better again, as lanes fall into step; much worse does not.
       if (consider(at) > best_ps + best_ps / 4) break;
@@ -292,13 +328,16 @@ uint64_t PlanFamily::at_least_ps(const Candidate& candidate, uint64_t bytes) con
 }
 
 std::vector<uint32_t> PlanFamily::order(uint64_t bytes) const {
-  std::vector<std::pair<uint64_t, uint32_t>> keyed;
+  std::vector<std::tuple<bool, double, uint32_t>> keyed;
   for (uint32_t i = 0; i < candidates_.size(); ++i) {
-    keyed.emplace_back(at_least_ps(candidates_[i], bytes), i);
+    const auto at_least = static_cast<double>(at_least_ps(candidates_[i], bytes));
+    keyed.emplace_back(
+        candidates_[i].effort.is_vague,
+        at_least * std::sqrt(1 + candidates_[i].effort.steps / static_cast<double>(kStepsMany)), i);
   }
   std::sort(keyed.begin(), keyed.end());
   std::vector<uint32_t> ordered;
-  for (const auto& [at_least, index] : keyed) ordered.push_back(index);
+  for (const auto& [is_vague, at_least, index] : keyed) ordered.push_back(index);
   return ordered;
 }
 
@@ -315,7 +354,7 @@ std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<P
   uint64_t spent = 0;
   for (const uint32_t index : order(bytes)) {
     Candidate& candidate = candidates_[index];
-    const uint64_t at_least = at_least_ps(candidate, bytes);
+    uint64_t at_least = at_least_ps(candidate, bytes);
     const auto expected = static_cast<uint64_t>(candidate.effort.steps);
     std::string reason;
     std::optional<Best> own;
@@ -328,8 +367,14 @@ std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<P
     } else {
       own = best_tile(index, count, found ? found->time_ps : UINT64_MAX);
       spent += std::max(expected, candidate.steps);
-      if (own && (!found || own->time_ps < found->time_ps)) found = own;
+      const bool is_stopped = own && own->is_stopped;
+      if (own && !is_stopped && (!found || own->time_ps < found->time_ps)) found = own;
       if (!own) reason = why_not(candidate, count);
+      if (is_stopped) {
+        reason = "takes several times as long";
+        at_least = std::max(at_least, own->time_ps);
+        own.reset();
+      }
     }
     if (report != nullptr) report->push_back(describe(index, own, count, at_least, reason));
   }

@@ -49,7 +49,8 @@ class PlanFamily {
   void trim();
 
  private:
-  // Of more than `most` tiles, what one takes is told from the step from `few` to `some`.
+  // Of more than `most` tiles `some` are simulated, and what one takes is told from those that
+  // repeat, else from the step from `few` to `some`.
   struct Sample {
     uint64_t few = 8;
     uint64_t some = 20;
@@ -70,13 +71,17 @@ class PlanFamily {
     Sample sample;
   };
   struct Price {
-    uint64_t time_ps = 0;  // 0: it cannot be priced
+    uint64_t time_ps = 0;     // 0: it cannot be priced
+    bool is_stopped = false;  // it takes longer than that
+    uint64_t period_tiles = 0;
+    uint64_t period_ps = 0;
     uint32_t resource = kNoIndex;
     uint32_t percent = 0;
   };
   struct Best {
     PlanId id;
     uint64_t time_ps = 0;
+    bool is_stopped = false;
   };
   struct Range {
     uint64_t begin = 0;
@@ -88,17 +93,20 @@ class PlanFamily {
 
   Status list_candidates();
   bool write(Candidate& candidate);
+  void prepare(Candidate& candidate) const;
   void measure_scratch(Candidate& candidate) const;
   uint64_t bytes_of(uint64_t count) const { return count * size_of(request_.type); }
   uint64_t tile_count(PlanId id, uint64_t count) const;
   // Counters can count no more.
   static uint64_t tiles_max(const Candidate& candidate);
   std::vector<uint64_t> tiles_for(const Candidate& candidate, uint64_t count) const;
-  Price price(PlanId id, uint64_t count);
+  // Where it takes longer than `stop_ps`, that is all that is found out; 0: it is not stopped.
+  Price price(PlanId id, uint64_t count, uint64_t stop_ps = 0);
+  Price price_many(Candidate& candidate, SimulatedCall call, uint64_t tiles);
   Price simulate(Candidate& candidate, const SimulatedCall& call) const;
   std::optional<Best> best_tile(uint32_t index, uint64_t count, uint64_t rival_ps);
   uint64_t at_least_ps(const Candidate& candidate, uint64_t bytes) const;
-  // Candidates by what they take at least.
+  // Candidates by what they take at least, and those that are soon priced before others.
   std::vector<uint32_t> order(uint64_t bytes) const;
   std::optional<Best> best(uint64_t count, std::optional<PlanId> before,
                            std::vector<PricedPlan>* report);

@@ -232,10 +232,10 @@ class ModelBuilder {
     for (const ResourceUse& use : way.shares) {
       const uint64_t all = flows * use.share * classes_.sizes[class_];
       const uint32_t count = classes_.resource_counts[use.resource];
-      if (all % count != 0) {
+      if (all % count != 0 && !classes_.is_rough) {
         return make_error(Code::internal, "resources that look alike carry different loads");
       }
-      model_.uses.push_back({use.resource, all / count});
+      model_.uses.push_back({use.resource, (all + count - 1) / count});
     }
     model_.ways.push_back(made);
     return static_cast<uint32_t>(model_.ways.size() - 1);

@@ -36,22 +36,58 @@ class Refinement {
       : facts_(facts),
         slots_(static_cast<size_t>(facts.rank_count()) * facts.lane_count() * 3, kUnused) {}
 
-  Result<RankClasses> run() {
-    for (Rank rank = 0; rank < facts_.rank_count(); ++rank) UNIRACK_TRY(read(rank));
-    first_relation_.push_back(static_cast<uint32_t>(relations_.size()));
-    resource_colours_ = facts_.bandwidths();
+  Result<RankClasses> run(uint32_t classes_max) {
+    UNIRACK_TRY(read_all());
+    const std::vector<uint64_t> shapes = rank_colours_;
     uint32_t before = 0;
     while (true) {
-      const uint32_t now = renumber(rank_colours_) + renumber(resource_colours_);
+      const uint32_t ranks = renumber(rank_colours_);
+      if (ranks > classes_max) {
+        RankClasses rough = find_roughly(shapes);
+        if (rough.lowest.size() * kRoughGain <= shapes.size()) return rough;
+        classes_max = UINT32_MAX;
+      }
+      const uint32_t now = ranks + renumber(resource_colours_);
       if (now == before) break;
       before = now;
-      refine();
+      refine(rank_colours_);
     }
     return classes();
   }
 
  private:
   static constexpr uint32_t kUnused = UINT32_MAX;
+  // Of rough classes there have to be so many times fewer than ranks.
+  static constexpr size_t kRoughGain = 4;
+
+  // Resources by what they carry, then ranks by the resources they use, and no further.
+  RankClasses find_roughly(const std::vector<uint64_t>& shapes) {
+    const std::vector<uint64_t> anyone(shapes.size(), 0);
+    std::vector<uint64_t> ranks = shapes;
+    std::vector<uint64_t> resources = facts_.bandwidths();
+    const auto exchange = [&] {
+      std::swap(ranks, rank_colours_);
+      std::swap(resources, resource_colours_);
+    };
+    exchange();
+    refine(anyone);
+    const std::vector<uint64_t> carried = resource_colours_;
+    refine(anyone);
+    resource_colours_ = carried;
+    renumber(rank_colours_);
+    renumber(resource_colours_);
+    RankClasses found = classes();
+    found.is_rough = true;
+    exchange();
+    return found;
+  }
+
+  Status read_all() {
+    for (Rank rank = 0; rank < facts_.rank_count(); ++rank) UNIRACK_TRY(read(rank));
+    first_relation_.push_back(static_cast<uint32_t>(relations_.size()));
+    resource_colours_ = facts_.bandwidths();
+    return ok_status();
+  }
 
   // The shape of a rank's program, and its relations.
   Status read(Rank rank) {
@@ -148,7 +184,7 @@ class Refinement {
     return ok_status();
   }
 
-  void refine() {
+  void refine(const std::vector<uint64_t>& peer_colours) {
     std::vector<uint64_t> ranks(rank_colours_.size());
     std::vector<uint64_t> resources(resource_colours_.size(), 0);
     for (size_t rank = 0; rank < ranks.size(); ++rank) {
@@ -160,7 +196,7 @@ class Refinement {
           const ResourceUse& at = uses_[relation.first_use + use];
           way += blend(resource_colours_[at.resource], at.share);
         }
-        const uint64_t peer = rank_colours_[static_cast<size_t>(relation.peer)];
+        const uint64_t peer = peer_colours[static_cast<size_t>(relation.peer)];
         const uint64_t colour = blend(blend(relation.salt, peer), way);
         seen += colour;
         const uint64_t flow = blend(colour, rank_colours_[rank]);
@@ -235,6 +271,8 @@ RankClasses separate_classes(const PlanFacts& facts) {
   return classes;
 }
 
-Result<RankClasses> find_rank_classes(const PlanFacts& facts) { return Refinement(facts).run(); }
+Result<RankClasses> find_rank_classes(const PlanFacts& facts, uint32_t classes_max) {
+  return Refinement(facts).run(classes_max);
+}
 
 }  // namespace unirack

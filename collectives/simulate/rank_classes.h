@@ -12,6 +12,7 @@
 namespace unirack {
 
 struct RankClasses {
+  bool is_rough = false;
   std::vector<uint32_t> class_of;  // by rank; numbered by lowest member
   std::vector<Rank> lowest;        // by class
   std::vector<uint32_t> sizes;     // by class
@@ -22,6 +23,8 @@ struct RankClasses {
 
 // Everyone is a class.
 RankClasses separate_classes(const PlanFacts& facts);
-Result<RankClasses> find_rank_classes(const PlanFacts& facts);
+// Where there are more than `classes_max`, rough ones if they are far fewer than ranks: ranks of a
+// class run the same steps over ways that look alike, whoever their peers are.
+Result<RankClasses> find_rank_classes(const PlanFacts& facts, uint32_t classes_max);
 
 }  // namespace unirack

@@ -21,8 +21,11 @@ Simulation unfold(const PlanFacts& facts, const RankClasses& classes, const Mode
                   RunOutcome outcome) {
   Simulation simulation;
   simulation.time_ps = outcome.time_ps;
+  simulation.is_stopped = outcome.is_stopped;
   simulation.event_count = outcome.event_count;
   simulation.tiles_skipped = outcome.tiles_skipped;
+  simulation.period_tiles = outcome.period_tiles;
+  simulation.period_ps = outcome.period_ps;
   simulation.class_count = static_cast<uint32_t>(classes.lowest.size());
   for (const uint32_t index : classes.class_of) {
     simulation.represents.push_back(static_cast<uint32_t>(classes.lowest[index]));
@@ -53,19 +56,21 @@ Simulator::~Simulator() = default;
 Result<Simulator> Simulator::make(const Schedule& schedule, const Network& network,
                                   const SimulateOptions& options) {
   PlanFacts facts = UNIRACK_TRY(PlanFacts::collect(schedule, network, options));
-  RankClasses classes =
-      options.fold ? UNIRACK_TRY(find_rank_classes(facts)) : separate_classes(facts);
+  RankClasses classes = options.fold ? UNIRACK_TRY(find_rank_classes(facts, options.classes_max))
+                                     : separate_classes(facts);
   return Simulator(options, std::move(facts), std::move(classes));
 }
 
 Result<Simulation> Simulator::run(const SimulatedCall& call) {
   facts_->set_call(call);
   const Model model = UNIRACK_TRY(make_model(*facts_, *classes_));
-  RunOutcome outcome = UNIRACK_TRY(SimulationRun(model, options_).run());
+  RunOutcome outcome = UNIRACK_TRY(SimulationRun(model, options_, call).run());
   return unfold(*facts_, *classes_, model, std::move(outcome));
 }
 
 uint32_t Simulator::class_count() const { return static_cast<uint32_t>(classes_->lowest.size()); }
+
+bool Simulator::is_rough() const { return classes_->is_rough; }
 
 Result<Simulation> simulate(const Schedule& schedule, const Network& network,
                             const SimulatedCall& call, const SimulateOptions& options) {

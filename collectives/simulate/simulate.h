@@ -25,6 +25,7 @@ struct SimulatedCall {
   DataType type = DataType::float32;
   ReduceOp op = ReduceOp::sum;
   uint64_t tile_bytes = 0;  // instead of the schedule's; 0: the schedule's
+  uint64_t stop_ps = 0;     // what takes longer is of no interest; 0: everything is
 };
 
 // A resource at `percent` of its rate, by its name; 0: it is dead.
@@ -40,7 +41,11 @@ struct SlowRank {
 };
 
 struct SimulateOptions {
-  bool fold = true;     // simulate what is alike once
+  bool fold = true;  // simulate what is alike once
+  // Of more ranks than these that differ, where one fault makes all do so, those are simulated as
+  // one that do the same over ways that look alike, whoever their peers are; what is nearly alike
+  // shares its load. Quicker by far, and off by some percent.
+  uint32_t classes_max = UINT32_MAX;
   bool skip = true;     // skip tiles that repeat
   bool record = false;  // keep activities; tiles are then not skipped
   std::vector<SlowResource> slow_resources;
@@ -75,11 +80,15 @@ struct SimulatedActivity {
 
 struct Simulation {
   uint64_t time_ps = 0;
+  bool is_stopped = false;           // it takes longer than that
   std::vector<ResourceLoad> loads;   // by resource of the network
   std::vector<uint32_t> represents;  // by rank: the lowest rank that it is simulated as
   uint32_t class_count = 0;          // ranks simulated
   uint64_t event_count = 0;
   uint64_t tiles_skipped = 0;
+  // Tiles that repeat, and what so many more would take; 0: none do.
+  uint64_t period_tiles = 0;
+  uint64_t period_ps = 0;
   std::vector<SimulatedActivity> activities;  // in the order of their ends; if recorded
   std::vector<uint32_t> critical_path;        // activities, the earliest first; if recorded
 
@@ -102,6 +111,8 @@ class Simulator {
   Result<Simulation> run(const SimulatedCall& call);
   // Ranks that are simulated, each for all that are like it.
   uint32_t class_count() const;
+  // For all that are nearly so.
+  bool is_rough() const;
 
  private:
   Simulator(SimulateOptions options, PlanFacts facts, RankClasses classes);

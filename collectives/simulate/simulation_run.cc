@@ -17,7 +17,8 @@ uint64_t whole_ps(uint64_t ticks) { return (ticks + kTicksPerPs / 2) / kTicksPer
 
 }  // namespace
 
-SimulationRun::SimulationRun(const Model& model, const SimulateOptions& options)
+SimulationRun::SimulationRun(const Model& model, const SimulateOptions& options,
+                             const SimulatedCall& call)
     : model_(model),
       records_(options.record),
       skips_(options.skip && !options.record && model.tiles >= kTilesToSkip),
@@ -27,7 +28,11 @@ SimulationRun::SimulationRun(const Model& model, const SimulateOptions& options)
       arrived_(model.signal_count, 0),
       waiting_(model.signal_count),
       engine_free_ticks_(model.engine_count, 0),
-      snapshots_left_(kSnapshotsMax) {}
+      snapshots_left_(kSnapshotsMax) {
+  if (call.stop_ps > 0 && call.stop_ps < kNeverTicks / kTicksPerPs) {
+    stop_ticks_ = call.stop_ps * kTicksPerPs;
+  }
+}
 
 Result<RunOutcome> SimulationRun::run() {
   watched_ = kNoIndex;
@@ -41,9 +46,9 @@ Result<RunOutcome> SimulationRun::run() {
     if (watched_ == kNoIndex) watched_ = i;
     ++open_lanes_;
     lanes_[i].begin_ticks = thread.start_ticks;
-    push(thread.start_ticks, EventKind::wake, i, 0, kNoIndex);
+    events_.push(thread.start_ticks, {RunEventKind::wake, i, 0, kNoIndex, 0});
   }
-  while (next_ticks() < kNeverTicks) {
+  while (next_ticks() < kNeverTicks && !outcome_.is_stopped) {
     now_ticks_ = next_ticks();
     handle_all_of_now();
     do {
@@ -58,34 +63,18 @@ Result<RunOutcome> SimulationRun::run() {
     if (tile_began_ && next_ticks() > now_ticks_ && next_ticks() < kNeverTicks) {
       look_for_repetition();
     }
+    outcome_.is_stopped = std::max(now_ticks_, end_ticks_) > stop_ticks_;
   }
-  if (open_lanes_ > 0) return deadlock();
+  if (open_lanes_ > 0 && !outcome_.is_stopped) return deadlock();
   for (uint32_t i = 0; i < model_.bandwidths.size(); ++i) {
     outcome_.busy_ps.push_back(whole_ps(shared_.busy_ticks(now_ticks_, i)));
   }
-  outcome_.time_ps = whole_ps(end_ticks_);
+  outcome_.time_ps = whole_ps(std::max(now_ticks_, end_ticks_));
   return std::move(outcome_);
 }
 
-void SimulationRun::push(uint64_t time_ticks, EventKind kind, uint32_t index, uint32_t detail,
-                         uint32_t cause, uint64_t tile) {
-  events_.push_back({time_ticks, order_++, kind, index, detail, cause, tile});
-  std::push_heap(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
-    return a.time_ticks != b.time_ticks ? a.time_ticks > b.time_ticks : a.order > b.order;
-  });
-}
-
-SimulationRun::Event SimulationRun::pop() {
-  std::pop_heap(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
-    return a.time_ticks != b.time_ticks ? a.time_ticks > b.time_ticks : a.order > b.order;
-  });
-  const Event event = events_.back();
-  events_.pop_back();
-  return event;
-}
-
 uint64_t SimulationRun::next_ticks() const {
-  uint64_t next = events_.empty() ? kNeverTicks : events_.front().time_ticks;
+  uint64_t next = events_.empty() ? kNeverTicks : events_.first_ticks();
   if (!ends_.empty()) next = std::min(next, ends_.first_ticks());
   return next;
 }
@@ -96,24 +85,24 @@ void SimulationRun::handle_all_of_now() {
     if (!ends_.empty() && ends_.first_ticks() == now_ticks_) {
       finish(ends_.pop());
     } else {
-      handle(pop());
+      handle(events_.pop());
     }
   }
 }
 
-void SimulationRun::handle(const Event& event) {
+void SimulationRun::handle(const RunEvent& event) {
   switch (event.kind) {
-    case EventKind::wake:
+    case RunEventKind::wake:
       make_ready(event.index, kNoIndex);
       break;
-    case EventKind::arrive:
+    case RunEventKind::arrive:
       arrive(event);
       break;
-    case EventKind::land_get:
-    case EventKind::land_read:
+    case RunEventKind::land_get:
+    case RunEventKind::land_read:
       land(event);
       break;
-    case EventKind::request: {
+    case RunEventKind::request: {
       const ModelStep& step = model_.steps[event.detail];
       if (step.op == ModelOp::get) {
         channels_[step.channel].queue.push_back(
@@ -126,14 +115,14 @@ void SimulationRun::handle(const Event& event) {
       }
       break;
     }
-    case EventKind::engine:
+    case RunEventKind::engine:
       lanes_[event.index].engine_done = true;
       if (lanes_[event.index].reads == 0) complete_work(event.index, kNoIndex);
       break;
   }
 }
 
-void SimulationRun::arrive(const Event& event) {
+void SimulationRun::arrive(const RunEvent& event) {
   const ModelStep& step = model_.steps[event.detail];
   ++arrived_[step.signal];
   const uint32_t activity = record(ActivityKind::flight, event.index, step.step, event.tile,
@@ -144,13 +133,13 @@ void SimulationRun::arrive(const Event& event) {
   waiting.clear();
 }
 
-void SimulationRun::land(const Event& event) {
+void SimulationRun::land(const RunEvent& event) {
   LaneRun& lane = lanes_[event.index];
   const ModelStep& step = model_.steps[event.detail];
   const uint64_t latency_ticks = model_.flows[step.first_flow].latency_ticks;
   const uint32_t activity = record(ActivityKind::flight, event.index, step.step, event.tile,
                                    now_ticks_ - latency_ticks, event.cause);
-  if (event.kind == EventKind::land_get) {
+  if (event.kind == RunEventKind::land_get) {
     if (--lane.gets == 0 && lane.status == LaneStatus::awaits_gets) {
       make_ready(event.index, activity);
     }
@@ -191,7 +180,7 @@ void SimulationRun::run_lane(uint32_t index) {
       lane.is_paid = true;
       if (step.busy_ticks > 0) {
         lane.status = LaneStatus::asleep;
-        push(now_ticks_ + step.busy_ticks, EventKind::wake, index, 0, kNoIndex);
+        events_.push(now_ticks_ + step.busy_ticks, {RunEventKind::wake, index, 0, kNoIndex, 0});
         return;
       }
     }
@@ -212,7 +201,7 @@ bool SimulationRun::is_blocked(uint32_t index, const ModelStep& step) {
   }
   if (step.op == ModelOp::record && now_ticks_ < step.time_ticks) {
     lane.status = LaneStatus::asleep;
-    push(step.time_ticks, EventKind::wake, index, 0, kNoIndex);
+    events_.push(step.time_ticks, {RunEventKind::wake, index, 0, kNoIndex, 0});
     return true;
   }
   if (step.op != ModelOp::wait || lane.tile < step.tiles_back) return false;
@@ -238,8 +227,8 @@ bool SimulationRun::act(uint32_t index, const ModelStep& step) {
       pass(index, step);
       if (step.flow_count == 0) return true;
       ++lane.gets;
-      push(now_ticks_ + model_.flows[step.first_flow].request_ticks, EventKind::request, index, at,
-           lane.cause, tile);
+      events_.push(now_ticks_ + model_.flows[step.first_flow].request_ticks,
+                   {RunEventKind::request, index, at, lane.cause, tile});
       return true;
     case ModelOp::put:
     case ModelOp::signal:
@@ -267,8 +256,8 @@ bool SimulationRun::begin_work(uint32_t index, const ModelStep& step) {
   const uint32_t at = model_.threads[index].first_step + lane.next;
   for (uint32_t i = 0; i < step.flow_count; ++i) {
     const uint32_t flow = step.first_flow + i;
-    push(now_ticks_ + model_.flows[flow].request_ticks, EventKind::request, index, at, lane.cause,
-         flow);
+    events_.push(now_ticks_ + model_.flows[flow].request_ticks,
+                 {RunEventKind::request, index, at, lane.cause, flow});
   }
   if (!lane.engine_done) requests_.push_back(index);
   return false;
@@ -301,7 +290,7 @@ void SimulationRun::grant_engines() {
     const ModelStep& step = model_.steps[thread.first_step + lanes_[index].next];
     uint64_t& free_ticks = engine_free_ticks_[thread.engine];
     free_ticks = std::max(free_ticks, now_ticks_) + step.work_ticks;
-    push(free_ticks, EventKind::engine, index, 0, kNoIndex);
+    events_.push(free_ticks, {RunEventKind::engine, index, 0, kNoIndex, 0});
   }
   requests_.clear();
 }
@@ -312,8 +301,8 @@ void SimulationRun::move_channel(uint32_t index) {
     const Message message = channel.queue[channel.head++];
     const ModelStep& step = model_.steps[message.step];
     if (step.op == ModelOp::signal) {
-      push(now_ticks_ + step.time_ticks, EventKind::arrive, message.thread, message.step,
-           message.cause, message.tile);
+      events_.push(now_ticks_ + step.time_ticks, {RunEventKind::arrive, message.thread,
+                                                  message.step, message.cause, message.tile});
       continue;
     }
     channel.is_flowing = true;
@@ -358,8 +347,9 @@ void SimulationRun::finish(uint32_t index) {
     const bool held = step.holds_lane && lane.status == LaneStatus::held;
     if (is_last || held) make_ready(run.thread, activity);
   } else {
-    const EventKind kind = run.op == ModelOp::get ? EventKind::land_get : EventKind::land_read;
-    push(now_ticks_ + flow.latency_ticks, kind, run.thread, run.step, activity, run.tile);
+    const RunEventKind kind =
+        run.op == ModelOp::get ? RunEventKind::land_get : RunEventKind::land_read;
+    events_.push(now_ticks_ + flow.latency_ticks, {kind, run.thread, run.step, activity, run.tile});
     if (run.op == ModelOp::work) return shared_.end(now_ticks_, index);
   }
   Channel& channel = channels_[step.channel];

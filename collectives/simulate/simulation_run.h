@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collectives/simulate/end_queue.h"
+#include "collectives/simulate/event_queue.h"
 #include "collectives/simulate/model.h"
 #include "collectives/simulate/sharing.h"
 
@@ -15,8 +16,11 @@ namespace unirack {
 
 struct RunOutcome {
   uint64_t time_ps = 0;
+  bool is_stopped = false;
   uint64_t event_count = 0;
   uint64_t tiles_skipped = 0;
+  uint64_t period_tiles = 0;
+  uint64_t period_ps = 0;
   std::vector<uint64_t> busy_ps;  // by resource of the model
   std::vector<SimulatedActivity> activities;
   uint32_t last_activity = kNoIndex;
@@ -24,7 +28,7 @@ struct RunOutcome {
 
 class SimulationRun {
  public:
-  SimulationRun(const Model& model, const SimulateOptions& options);
+  SimulationRun(const Model& model, const SimulateOptions& options, const SimulatedCall& call);
 
   Result<RunOutcome> run();
 
@@ -63,16 +67,6 @@ class SimulationRun {
     size_t head = 0;
     bool is_flowing = false;
   };
-  enum class EventKind : uint8_t { wake, arrive, land_get, land_read, request, engine };
-  struct Event {
-    uint64_t time_ticks = 0;
-    uint64_t order = 0;
-    EventKind kind = EventKind::wake;
-    uint32_t index = 0;   // thread or signal
-    uint32_t detail = 0;  // step
-    uint32_t cause = kNoIndex;
-    uint64_t tile = 0;
-  };
   struct FlowRun {
     uint32_t thread = 0;
     uint32_t step = 0;
@@ -84,15 +78,12 @@ class SimulationRun {
     uint32_t cause = kNoIndex;
   };
 
-  void push(uint64_t time_ticks, EventKind kind, uint32_t index, uint32_t detail, uint32_t cause,
-            uint64_t tile = 0);
-  Event pop();
   // kNeverTicks: nothing will happen.
   uint64_t next_ticks() const;
   void handle_all_of_now();
-  void handle(const Event& event);
-  void arrive(const Event& event);
-  void land(const Event& event);
+  void handle(const RunEvent& event);
+  void arrive(const RunEvent& event);
+  void land(const RunEvent& event);
   void finish(uint32_t flow);
   void make_ready(uint32_t thread, uint32_t cause);
   void run_lane(uint32_t thread);
@@ -138,12 +129,12 @@ class SimulationRun {
   std::vector<FlowRun> flows_;     // by number of the shared resources
   uint32_t done_flow_ = kNoIndex;  // its place among the shared resources is to be had
   EndQueue ends_;                  // of flows
-  std::vector<Event> events_;      // a heap of all else
+  EventQueue events_;              // all else
   std::vector<uint32_t> ready_;
   std::vector<uint32_t> requests_;  // threads that want their engine
-  uint64_t order_ = 0;
   uint64_t end_ticks_ = 0;
   uint32_t open_lanes_ = 0;
+  uint64_t stop_ticks_ = kNeverTicks;
   uint32_t watched_ = 0;  // the thread whose tiles are counted
   bool tile_began_ = false;
   std::unordered_map<uint64_t, Snapshot> snapshots_;  // by hash

@@ -94,13 +94,12 @@ void SimulationRun::append_channels(std::vector<uint64_t>& words) const {
 void SimulationRun::append_events(std::vector<uint64_t>& words) const {
   using Word = std::tuple<uint64_t, uint64_t, uint64_t>;
   std::vector<Word> open;
-  for (const Event& event : events_) {
+  events_.for_each([&](uint64_t ticks, const RunEvent& event) {
     const bool is_read =
-        event.kind == EventKind::request && model_.steps[event.detail].op == ModelOp::work;
-    open.emplace_back(event.time_ticks - now_ticks_,
-                      static_cast<uint64_t>(event.kind) << 32 | event.index,
+        event.kind == RunEventKind::request && model_.steps[event.detail].op == ModelOp::work;
+    open.emplace_back(ticks - now_ticks_, static_cast<uint64_t>(event.kind) << 32 | event.index,
                       uint64_t{event.detail} << 32 | (is_read ? event.tile : 0));
-  }
+  });
   std::sort(open.begin(), open.end());
   words.push_back(open.size());
   for (const auto& [time, what, detail] : open) {
@@ -136,15 +135,18 @@ void SimulationRun::jump(const Snapshot& before, const Snapshot& now) {
     if (model_.threads[i].step_count == 0) continue;
     times = std::min(times, (model_.tiles - 1 - lanes_[i].tile) / period);
   }
+  const uint64_t period_ticks = now.time_ticks - before.time_ticks;
+  outcome_.period_tiles = period;
+  outcome_.period_ps = (period_ticks + kTicksPerPs / 2) / kTicksPerPs;
   const uint64_t tiles = times * period;
-  const uint64_t by_ticks = times * (now.time_ticks - before.time_ticks);
+  const uint64_t by_ticks = times * period_ticks;
   for (LaneRun& lane : lanes_) {
     lane.tile += tiles;
     lane.begin_ticks += by_ticks;
   }
   for (uint64_t& arrived : arrived_) arrived += tiles;
   for (uint64_t& free_ticks : engine_free_ticks_) free_ticks += by_ticks;
-  for (Event& event : events_) event.time_ticks += by_ticks;
+  events_.shift(by_ticks);
   ends_.shift(by_ticks);
   shared_.shift(by_ticks);
   for (uint32_t i = 0; i < now.busy_ticks.size(); ++i) {

@@ -44,13 +44,14 @@ class Plan : public Command {
                    "of broadcast, reduce, gather, scatter; default: 0");
     command.flag("--symmetric", symmetric_, "buffers are symmetric memory: peers may read them");
     command.flag("--in-place", in_place_, "input and output share memory");
-    command.flag("--reassociate", policy_.reassociate,
+    command.flag("--reassociate", reassociate_,
                  "also what sums floats in another order, as UNIRACK_REASSOCIATE=1");
     command.option("--algorithm", "NAME", algorithm_, "only this one, as UNIRACK_ALGORITHM");
     command.number("--lanes", lanes_, 1, kLanesMax, "at most so many; default: 1");
-    command.bytes("--scratch", policy_.scratch_bytes, 1, uint64_t{1} << 40,
-                  "of one operation; default: 2M");
-    command.bytes("--tile", policy_.tile_bytes, 1, uint64_t{1} << 40, "instead of the best");
+    command.bytes("--scratch", scratch_bytes_, 1, uint64_t{1} << 40,
+                  "of one operation, and the largest tile; default: 64M on GPUs; else 2M, and "
+                  "tiles of at most 4M");
+    command.bytes("--tile", tile_bytes_, 1, uint64_t{1} << 40, "instead of the best");
     command.option("--costs", "PATH", costs_, "calibrated costs; default: published ones");
     command.option("-o,--output", "PATH", output_, "write the chosen schedule, for verify and all");
     command.flag("--json", json_, "the same as JSON");
@@ -117,18 +118,30 @@ class Plan : public Command {
     return load(console_, topology_);
   }
 
+  Policy policy_for(const Graph& graph, Collective collective) const {
+    Policy policy = default_policy(graph);
+    policy.reassociate = reassociate_;
+    if (lanes_ > 0) policy.lanes = static_cast<int>(lanes_);
+    if (scratch_bytes_ > 0) {
+      policy.scratch_bytes = scratch_bytes_;
+      policy.tile_bytes_max = std::max(Policy{}.tile_bytes_max, scratch_bytes_);
+    }
+    policy.tile_bytes = tile_bytes_;
+    if (!algorithm_.empty()) {
+      policy.forced = {{std::string(collective_name(collective)), algorithm_}};
+    }
+    return policy;
+  }
+
   Status plan() {
     const Graph graph = UNIRACK_TRY(find_graph());
     const Topology pool = UNIRACK_TRY(pool_of_graph(graph));
     const Request request = UNIRACK_TRY(request_for(pool.rank_count()));
     Costs costs = assumed_costs();
     if (!costs_.empty()) costs = UNIRACK_TRY(read_costs_file(costs_));
-    if (lanes_ > 0) policy_.lanes = static_cast<int>(lanes_);
-    if (!algorithm_.empty()) {
-      policy_.forced = {{std::string(collective_name(request.collective)), algorithm_}};
-    }
+    const Policy policy = policy_for(graph, request.collective);
     Network network = UNIRACK_TRY(Network::of_graph(graph, costs));
-    Planner planner = UNIRACK_TRY(Planner::make(pool, std::move(network), policy_));
+    Planner planner = UNIRACK_TRY(Planner::make(pool, std::move(network), policy));
     std::optional<Result<Choice>> choice;
     {
       const Progress progress(console_, "planning");
@@ -177,7 +190,9 @@ class Plan : public Command {
   const Console& console_;
   Input topology_;
   CallOptions call_;
-  Policy policy_;
+  bool reassociate_ = false;
+  uint64_t scratch_bytes_ = 0;
+  uint64_t tile_bytes_ = 0;
   std::string collective_ = "all_reduce";
   std::string sizes_;
   uint64_t root_ = 0;

@@ -62,7 +62,7 @@ std::vector<uint64_t> best_of_all(const Topology& topology, const Network& netwo
       if (!simulator) continue;
       for (size_t i = 0; i < counts.size(); ++i) {
         request.count = counts[i];
-        for (uint64_t tile = uint64_t{16} << 10; tile <= uint64_t{4} << 20; tile *= 2) {
+        for (uint64_t tile = uint64_t{16} << 10; tile <= policy.tile_bytes_max; tile *= 2) {
           const Schedule cut = schedule->with_tiles(tile);
           if (cut.scratch_bytes(request.count, request.type) > policy.scratch_bytes) continue;
           best[i] = std::min(best[i], time_of(*simulator, request, tile));
@@ -163,8 +163,8 @@ TEST(PlannerTable, IsWithinThreePercentOfTheBestOnFabrics) {
     for (const Collective collective : kTabled) {
       auto network = network_of(topology, assumed_costs());
       ASSERT_TRUE(network);
-      const double worst =
-          worst_of(spec, topology, std::move(network).value(), {}, collective, counts);
+      const double worst = worst_of(spec, topology, std::move(network).value(),
+                                    default_policy(topology.graph()), collective, counts);
       if (is_full()) {
         std::printf("%s %s: %.2f%% above the best\n", spec.c_str(),
                     std::string(collective_name(collective)).c_str(), worst);

@@ -24,7 +24,8 @@ double plan_ms(const Topology& topology, Result<Network> (*network_for)(const To
     auto network = network_for(topology);
     EXPECT_TRUE(network);
     const double begin = now_ms();
-    auto planner = Planner::make(topology, std::move(network).value(), {});
+    auto planner =
+        Planner::make(topology, std::move(network).value(), default_policy(topology.graph()));
     EXPECT_TRUE(planner);
     const auto schedule = planner->plan(request);
     best = std::min(best, now_ms() - begin);

@@ -234,5 +234,25 @@ TEST(Simulate, TheSameTwice) {
   EXPECT_EQ(trace_json(*one, schedule, network), trace_json(*two, schedule, network));
 }
 
+TEST(Simulate, StopsWhereTheRestIsOfNoInterest) {
+  const Network network = flat_network(4);
+  const Schedule schedule = make(Collective::all_reduce, "ring", 4);
+  SimulatedCall call{1'000'000, DataType::float32, ReduceOp::sum, 0};
+  const auto whole = simulate(schedule, network, call);
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(whole->is_stopped);
+  call.stop_ps = whole->time_ps / 2;
+  const auto half = simulate(schedule, network, call);
+  ASSERT_TRUE(half);
+  EXPECT_TRUE(half->is_stopped);
+  EXPECT_GT(half->time_ps, call.stop_ps);
+  EXPECT_LT(half->time_ps, whole->time_ps);
+  call.stop_ps = whole->time_ps;
+  const auto just = simulate(schedule, network, call);
+  ASSERT_TRUE(just);
+  EXPECT_FALSE(just->is_stopped);
+  EXPECT_EQ(just->time_ps, whole->time_ps);
+}
+
 }  // namespace
 }  // namespace unirack

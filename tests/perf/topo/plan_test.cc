@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/support/topo_tool.h"
 
@@ -59,6 +62,24 @@ TEST(TopoPlan, TheWorkedExampleIsRight) {
   const double all_at_once = static_cast<double>(kCall + kStep + kCopy + kStep + kStep + kGap) +
                              7 * kWire + static_cast<double>(kLatency + kStep);
   EXPECT_NEAR(direct["candidates"][0]["time_ps"].get<double>(), all_at_once, 8);
+}
+
+// Whatever docs/planning.md shows behind "$ unirack-topo" is what the command prints.
+TEST(TopoPlan, TheDocumentShowsWhatIsPrinted) {
+  const auto root = std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "..";
+  const std::string page = testing::content_of((root / "docs" / "planning.md").string());
+  const std::string prompt = "```\n$ unirack-topo ";
+  int blocks = 0;
+  for (size_t at = page.find(prompt); at != std::string::npos; at = page.find(prompt, at)) {
+    at += prompt.size();
+    const size_t line = page.find('\n', at);
+    std::istringstream words(page.substr(at, line - at));
+    const std::vector<std::string> arguments(std::istream_iterator<std::string>(words), {});
+    const std::string shown = page.substr(line + 1, page.find("```\n", line) - line - 1);
+    EXPECT_EQ(run_topo(arguments).out, shown);
+    ++blocks;
+  }
+  EXPECT_GE(blocks, 1);
 }
 
 TEST(TopoPlan, SizesHaveBreakPoints) {
