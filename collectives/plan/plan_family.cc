@@ -366,7 +366,7 @@ std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<P
       reason = "would take " + std::to_string(expected) + " steps to write out";
     } else {
       own = best_tile(index, count, found ? found->time_ps : UINT64_MAX);
-      spent += std::max(expected, candidate.steps);
+      spent += candidate.steps > 0 ? candidate.steps : expected;
       const bool is_stopped = own && own->is_stopped;
       if (own && !is_stopped && (!found || own->time_ps < found->time_ps)) found = own;
       if (!own) reason = why_not(candidate, count);
