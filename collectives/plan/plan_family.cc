@@ -16,6 +16,8 @@ constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
 constexpr uint64_t kStepsMany = 40'000;
 // One of more than these takes seconds.
 constexpr uint64_t kStepsTooMany = 100'000;
+// Nor is what needs more events than these simulated to its end beside another plan.
+constexpr uint64_t kEventsMax = 1'000'000;
 // What takes so many times as long as another plan will not be faster in smaller tiles; nor is
 // what is long to simulate looked at closely if it takes so many times as long.
 constexpr uint64_t kGainMax = 4;
@@ -217,13 +219,15 @@ PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count, uint64_t stop_ps)
   const auto key = std::make_tuple(id, count);
   if (const auto known = prices_.find(key); known != prices_.end()) {
     const bool is_enough = stop_ps > 0 && known->second.time_ps >= stop_ps;
-    if (!known->second.is_stopped || is_enough) return known->second;
+    const bool is_known = !known->second.is_stopped || (known->second.is_too_long && stop_ps > 0);
+    if (is_known || is_enough) return known->second;
   }
   Candidate& candidate = candidates_[id.candidate];
   Price price;
   if (write(candidate) && candidate.simulator != nullptr) {
     const uint64_t tiles = tile_count(id, count);
     SimulatedCall call{count, request_.type, request_.op, id.tile_bytes, stop_ps};
+    if (stop_ps > 0) call.events_max = kEventsMax;
     if (tiles <= candidate.sample.most) {
       price = simulate(candidate, call);
     } else if (tiles <= tiles_max(candidate)) {
@@ -264,6 +268,7 @@ PlanFamily::Price PlanFamily::simulate(Candidate& candidate, const SimulatedCall
   Price price;
   price.time_ps = std::max<uint64_t>(1, simulation->time_ps);
   price.is_stopped = simulation->is_stopped;
+  price.is_too_long = call.events_max > 0 && simulation->event_count > call.events_max;
   price.period_tiles = simulation->period_tiles;
   price.period_ps = simulation->period_ps;
   uint64_t busy_ps = 0;
@@ -290,7 +295,7 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   const Price whole = price({index, tiles[0]}, count, whole_stop_ps);
   const uint64_t whole_ps = whole.time_ps;
   if (whole_ps == 0) return std::nullopt;
-  if (whole.is_stopped) return Best{{index, tiles[0]}, whole_ps, true};
+  if (whole.is_stopped) return Best{{index, tiles[0]}, whole_ps, true, whole.is_too_long};
   const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
   uint64_t best_ps = whole_ps;
   size_t best = 0;
@@ -371,7 +376,7 @@ std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<P
       if (own && !is_stopped && (!found || own->time_ps < found->time_ps)) found = own;
       if (!own) reason = why_not(candidate, count);
       if (is_stopped) {
-        reason = "takes several times as long";
+        reason = own->is_too_long ? "too long to simulate" : "takes several times as long";
         at_least = std::max(at_least, own->time_ps);
         own.reset();
       }

@@ -73,6 +73,7 @@ class PlanFamily {
   struct Price {
     uint64_t time_ps = 0;     // 0: it cannot be priced
     bool is_stopped = false;  // it takes longer than that
+    bool is_too_long = false;  // to be simulated beside a rival
     uint64_t period_tiles = 0;
     uint64_t period_ps = 0;
     uint32_t resource = kNoIndex;
@@ -82,6 +83,7 @@ class PlanFamily {
     PlanId id;
     uint64_t time_ps = 0;
     bool is_stopped = false;
+    bool is_too_long = false;
   };
   struct Range {
     uint64_t begin = 0;

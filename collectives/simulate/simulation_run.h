@@ -135,6 +135,7 @@ class SimulationRun {
   uint64_t end_ticks_ = 0;
   uint32_t open_lanes_ = 0;
   uint64_t stop_ticks_ = kNeverTicks;
+  uint64_t events_max_ = UINT64_MAX;
   uint32_t watched_ = 0;  // the thread whose tiles are counted
   bool tile_began_ = false;
   std::unordered_map<uint64_t, Snapshot> snapshots_;  // by hash
