@@ -69,7 +69,7 @@ struct Lane {
   std::vector<Step> steps;
 };
 
-inline constexpr uint32_t kLanesMax = 32;
+inline constexpr uint32_t kLanesMax = 64;
 inline constexpr uint32_t kCounterBits = 24;  // a counter is meeting * 2^24 + value
 
 struct Program {

@@ -114,7 +114,10 @@ std::string forest_unfit(const Topology&, const Request&);
 std::string forest_exact_unfit(const Topology&, const Request&);
 Result<Schedule> forest_of_few(const Topology&, const Request&, int lanes);
 Result<Schedule> forest_exact(const Topology&, const Request&, int lanes);
-// Of k trees for each root.
-Result<Schedule> forest_with(const Topology&, const Request&, uint32_t k);
+// Of k trees for each root. By tree, each link is shared as the trees load it, which takes more
+// lanes and messages than plans are made of: as many as there are lanes for, else by depth.
+enum class ForestLanes : uint8_t { by_depth, by_tree };
+Result<Schedule> forest_with(const Topology&, const Request&, uint32_t k,
+                             ForestLanes lanes = ForestLanes::by_depth);
 
 }  // namespace unirack

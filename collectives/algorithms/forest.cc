@@ -139,14 +139,16 @@ Result<uint32_t> tree_count_for(const Topology& topology, const Request& request
 }
 
 Result<Schedule> write(const Topology& topology, const Request& request, const CutNetwork& network,
-                       std::string_view name, uint32_t k) {
+                       std::string_view name, uint32_t k,
+                       ForestLanes lanes = ForestLanes::by_depth) {
   const Forest forest = UNIRACK_TRY(forest_for(topology, request, network, k));
   const bool is_whole = request.collective == Collective::all_reduce;
   const auto chunks = is_whole ? static_cast<uint32_t>(forest.roots.size()) : k;
   ScheduleHeader header = header_for(topology, request, name, chunks);
   const RankTrees trees = rank_trees_of(forest, ranks_of_members(topology.graph()), header);
-  return TreeWriter(trees, std::move(header), flows_up(request), is_whole || !flows_up(request))
-      .write();
+  TreeWriter writer(trees, std::move(header), flows_up(request), is_whole || !flows_up(request));
+  if (lanes == ForestLanes::by_tree) writer.widen_stages();
+  return std::move(writer).write();
 }
 
 }  // namespace
@@ -167,11 +169,12 @@ std::string forest_unfit(const Topology& topology, const Request& request) {
   return slowest.capacity == 0 ? "a member is cut off" : "";
 }
 
-Result<Schedule> forest_with(const Topology& topology, const Request& request, uint32_t k) {
+Result<Schedule> forest_with(const Topology& topology, const Request& request, uint32_t k,
+                             ForestLanes lanes) {
   if (k == 0 || k > trees_max_for(topology, request)) {
     return make_error(Code::invalid_argument, "no trees, or too many for so many ranks");
   }
-  return write(topology, request, network_for(topology, request), "forest", k);
+  return write(topology, request, network_for(topology, request), "forest", k, lanes);
 }
 
 // Steps: the depth of the trees, twice for an all-reduce. Written, by the busiest rank, what its

@@ -67,11 +67,47 @@ void TreeWriter::share_lanes() {
   lane_of_[stage_count_] = static_cast<int>(lane_count_) - 1;
 }
 
+// A link is shared equally by those who use it at a time. Where everything that a tree sends from
+// one rank to another has a lane of its own, all trees get alike, however many a pair of ranks has.
+void TreeWriter::widen_stages() {
+  if (up_) return;
+  // All that a root sends of a tree it sends from one lane, the one that writes its own output.
+  std::vector<uint32_t> rooted(static_cast<size_t>(trees_.rank_count), 0);
+  std::vector<uint32_t> root_lanes;
+  for (const Rank root : trees_.roots) root_lanes.push_back(rooted[static_cast<size_t>(root)]++);
+  std::vector<std::vector<Leg>> wide = legs_;
+  std::vector<int> first;
+  uint32_t count = 0;
+  for (auto& legs : wide) {
+    uint32_t width = 1;
+    for (size_t i = 0; i < legs.size(); ++i) {
+      const bool is_again =
+          i > 0 && legs[i].from == legs[i - 1].from && legs[i].to == legs[i - 1].to;
+      const uint32_t next = is_again ? legs[i - 1].lane + 1 : 0;
+      legs[i].lane = first.empty() ? root_lanes[legs[i].tree] : next;
+      width = std::max(width, legs[i].lane + 1);
+    }
+    std::stable_sort(legs.begin(), legs.end(), [](const Leg& a, const Leg& b) {
+      return std::pair(a.from, a.lane) < std::pair(b.from, b.lane);
+    });
+    first.push_back(static_cast<int>(count));
+    count += width;
+  }
+  if (count > kLanesMax) return;
+  legs_ = std::move(wide);
+  root_lanes_ = std::move(root_lanes);
+  lane_of_ = std::move(first);
+  lane_count_ = count;
+}
+
 template <class Write>
 void TreeWriter::each_run(std::span<const Leg> legs, Write write) const {
   for (size_t begin = 0; begin < legs.size();) {
     size_t end = begin + 1;
-    while (end < legs.size() && legs[end].from == legs[begin].from) ++end;
+    while (end < legs.size() && legs[end].from == legs[begin].from &&
+           legs[end].lane == legs[begin].lane) {
+      ++end;
+    }
     write(legs.subspan(begin, end - begin));
     begin = end;
   }
@@ -190,7 +226,8 @@ void TreeWriter::write_stages(Builder& builder) {
     for (uint32_t tree = 0; tree < trees_.roots.size(); ++tree) {
       const Rank root = trees_.roots[tree];
       const Slice source = buffer(root, BufferId::input, tree);
-      builder.copy(root, 0, parts_of(tree), buffer(root, BufferId::output, tree), source);
+      const int at_lane = root_lanes_.empty() ? 0 : static_cast<int>(root_lanes_[tree]);
+      builder.copy(root, at_lane, parts_of(tree), buffer(root, BufferId::output, tree), source);
     }
   }
   for (uint32_t stage = 0; stage <= stage_count_; ++stage) write_stage(builder, stage);
@@ -224,17 +261,20 @@ void TreeWriter::write_stage(Builder& builder, uint32_t stage) {
   first_of_stage_before_ = first_of_stage;
 }
 
-void TreeWriter::await(Builder& builder, uint32_t stage, uint32_t index) {
+void TreeWriter::await(Builder& builder, int at_lane, uint32_t index) {
+  static_assert(kLanesMax <= 64);
   Message& message = messages_[index];
-  if (!message.is_awaited) builder.wait(message.to, lane(stage), message.mark);
-  message.is_awaited = true;
+  const uint64_t flag = uint64_t{1} << at_lane;
+  if ((message.awaited_in & flag) == 0) builder.wait(message.to, at_lane, message.mark);
+  message.awaited_in |= flag;
 }
 
 // A rank ends no tile before everything has arrived that it was sent.
 void TreeWriter::await_rest(Builder& builder, Message& message) {
-  if (message.is_awaited) return;
-  builder.wait(message.to, static_cast<int>(lane_count_) - 1, message.mark);
-  message.is_awaited = message.is_last = true;
+  if (message.awaited_in != 0) return;
+  await(builder, static_cast<int>(lane_count_) - 1,
+        static_cast<uint32_t>(&message - messages_.data()));
+  message.is_last = true;
 }
 
 // Sums of what has arrived from children, into scratch, or at the root into output.
@@ -243,7 +283,7 @@ void TreeWriter::fold(Builder& builder, uint32_t stage, std::span<const Leg> run
   std::vector<Rank> served;
   for (const Leg& leg : run) {
     for (const Rank child : children(leg.tree, rank)) {
-      await(builder, stage, message_of_[trees_.at(leg.tree, child)]);
+      await(builder, lane(stage), message_of_[trees_.at(leg.tree, child)]);
       served.push_back(child);
     }
   }
@@ -270,12 +310,13 @@ void TreeWriter::fold(Builder& builder, uint32_t stage, std::span<const Leg> run
 
 void TreeWriter::write_run(Builder& builder, uint32_t stage, std::span<const Leg> run) {
   const Rank rank = run.front().from;
+  const int at_lane = lane(stage) + static_cast<int>(run.front().lane);
   if (is_up(stage)) {
     fold(builder, stage, run);
   } else {
     for (const Leg& leg : run) {
       const size_t at = trees_.at(leg.tree, rank);
-      if (trees_.parent[at] != kNoRank) await(builder, stage, message_of_[at]);
+      if (trees_.parent[at] != kNoRank) await(builder, at_lane, message_of_[at]);
     }
   }
   for (size_t i = 0; i < run.size(); ++i) {
@@ -285,15 +326,15 @@ void TreeWriter::write_run(Builder& builder, uint32_t stage, std::span<const Leg
       // The scratch of this stage is free again: all that goes to one rank is folded at once.
       const bool is_first = i == 0 || run[i - 1].to != leg.to;
       if (is_first && taken_[child].v > 0) {
-        builder.wait(rank, lane(stage), taken_[child], header_.stages);
+        builder.wait(rank, at_lane, taken_[child], header_.stages);
       }
-      put_up(builder, lane(stage), leg);
+      put_up(builder, at_lane, leg);
     } else {
-      put_down(builder, lane(stage), leg);
+      put_down(builder, at_lane, leg);
     }
     message_of_[child] = static_cast<uint32_t>(messages_.size());
     const bool is_last = i + 1 == run.size() || run[i + 1].to != leg.to;
-    if (is_last) messages_.push_back({builder.signal(rank, lane(stage), leg.to), leg.to});
+    if (is_last) messages_.push_back({builder.signal(rank, at_lane, leg.to), leg.to});
   }
 }
 

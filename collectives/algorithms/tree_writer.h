@@ -33,6 +33,9 @@ class TreeWriter {
   // `up`: sums towards the roots; `down`: copies from there.
   TreeWriter(const RankTrees& trees, ScheduleHeader header, bool up, bool down);
 
+  // What a tree sends from one rank to another gets a lane of its own, as far as nothing flows up
+  // and there are lanes for all.
+  void widen_stages();
   Schedule write() &&;
 
  private:
@@ -41,13 +44,14 @@ class TreeWriter {
     Rank from = 0;
     Rank to = 0;
     uint32_t tree = 0;
+    uint32_t lane = 0;  // from the first of its stage
   };
   // What a lane sends to one rank at a stage, under one signal.
   struct Message {
     Mark mark;
     Rank to = kNoRank;
-    bool is_awaited = false;
-    bool is_last = false;  // nobody waits for it in order to pass it on
+    uint64_t awaited_in = 0;  // lanes that wait for it; flags
+    bool is_last = false;     // nobody waits for it in order to pass it on
   };
 
   void find_legs();
@@ -59,9 +63,9 @@ class TreeWriter {
   void hold_back(Builder& builder);
   void write_run(Builder& builder, uint32_t stage, std::span<const Leg> run);
   void fold(Builder& builder, uint32_t stage, std::span<const Leg> run);
-  void await(Builder& builder, uint32_t stage, uint32_t message);
+  void await(Builder& builder, int lane, uint32_t message);
   void await_rest(Builder& builder, Message& message);
-  // Legs from one rank.
+  // Legs of one lane.
   template <class Write>
   void each_run(std::span<const Leg> legs, Write write) const;
   void put_up(Builder& builder, int lane, const Leg& leg);
@@ -87,7 +91,8 @@ class TreeWriter {
   bool down_;
   uint32_t stage_count_ = 0;  // in which something is sent
   uint32_t lane_count_ = 2;
-  std::vector<int> lane_of_;            // by stage
+  std::vector<int> lane_of_;            // by stage: the first
+  std::vector<uint32_t> root_lanes_;    // by tree: that in which its root has it; empty: the first
   uint32_t window_ = 0;                 // tiles that a root may be ahead; 0: does not matter
   std::vector<std::vector<Leg>> legs_;  // by stage
   // Where sums go up:

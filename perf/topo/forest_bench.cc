@@ -1,5 +1,5 @@
-// What packed forests reach: forest_bench [--verify] [--row "FABRIC K TILES"]... FABRIC is a
-// generator's spec or a file; 0 tiles: only packed and written.
+// What packed forests reach: forest_bench [--verify] [--by-tree] [--row "FABRIC K TILES"]... FABRIC
+// is a generator's spec or a file; 0 tiles: only packed and written.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -75,7 +75,7 @@ Result<Simulated> simulate_row(const Schedule& schedule, const Graph& graph, uin
   return simulated;
 }
 
-Status measure(const BenchRow& row, bool verifies) {
+Status measure(const BenchRow& row, bool verifies, ForestLanes lanes) {
   const Graph graph = UNIRACK_TRY(graph_of(row.fabric));
   const Topology topology = UNIRACK_TRY(pool_of_graph(graph));
   const CutNetwork network = cut_network_of(graph);
@@ -86,7 +86,7 @@ Status measure(const BenchRow& row, bool verifies) {
       UNIRACK_TRY(timed(pack_s, [&] { return pack_all_gather(graph, network, row.k); }));
   const Request request{.collective = Collective::all_gather, .type = DataType::float32};
   const Schedule schedule =
-      UNIRACK_TRY(timed(plan_s, [&] { return forest_with(topology, request, row.k); }));
+      UNIRACK_TRY(timed(plan_s, [&] { return forest_with(topology, request, row.k, lanes); }));
   const Simulated simulated = UNIRACK_TRY(simulate_row(schedule, graph, row.tiles, optimum));
   std::string proof = "-";
   if (verifies) {
@@ -113,13 +113,16 @@ int run(int argc, char** argv) {
   CLI::App app("All-gathers of 1 GiB a rank by packed forests: GB/s and seconds");
   app.add_option("--row", rows, "\"FABRIC K TILES\"; 0 tiles: not simulated");
   app.add_flag("--verify", verifies, "prove the schedules too; minutes for large ones");
+  bool by_tree = false;
+  app.add_flag("--by-tree", by_tree, "a lane for all that a tree sends to a rank, not for a depth");
   CLI11_PARSE(app, argc, argv);
   fmt::print("{:<22} {:>5} {:>3} {:>9} {:>9} {:>9} {:>8} {:>6} {:>5} {:>6} {:>6} {:>7} {:>7}\n",
              "fabric", "GPUs", "k", "optimum", "packed", "simulated", "of it", "tiles", "lanes",
              "pack", "plan", "run", "verify");
+  const ForestLanes lanes = by_tree ? ForestLanes::by_tree : ForestLanes::by_depth;
   for (const std::string& text : rows) {
     const Result<BenchRow> row = read_row(text);
-    const Status status = row ? measure(*row, verifies) : Status(row.error());
+    const Status status = row ? measure(*row, verifies, lanes) : Status(row.error());
     if (status) continue;
     fmt::print(stderr, "forest_bench: {}: {}\n", text, status.error().detail);
     return 1;

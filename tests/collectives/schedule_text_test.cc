@@ -104,7 +104,7 @@ TEST(ScheduleTextTest, ErrorsSayWhereAndWhatWasExpected) {
       {"chunks 1", "chunks 99999999999999999999999", "line 8: expected \"chunks\""},
       {"stages 1", "stages 1 1", "line 9: expected \"stages\""},
       {"values 1\n", "values 16777216\n", "line 12: expected \"values\""},
-      {"lanes 1", "lanes 33", "line 13: expected \"lanes\" and a number from 1 to 32"},
+      {"lanes 1", "lanes 65", "line 13: expected \"lanes\" and a number from 1 to 64"},
       {"scratch_blocks 0", "scratch_blocks 1", "line 15: expected \"scratch\""},
       {"scratch_blocks 0", "scratch_blocks 65537", "and a number from 0 to 65536"},
       {"rank 0 lane 0", "rank 0 lane 1", "line 15: expected \"rank\", a rank"},

@@ -108,10 +108,12 @@ struct RateRow {
   uint32_t k;
   uint64_t tiles;
   int thousandths;  // of the optimum, that simulation reaches at least
+  ForestLanes lanes = ForestLanes::by_depth;
 };
 
 void PrintTo(const RateRow& row, std::ostream* out) {
-  *out << row.spec << " " << collective_name(row.collective) << " k=" << row.k;
+  *out << row.spec << " " << collective_name(row.collective) << " k=" << row.k
+       << (row.lanes == ForestLanes::by_tree ? " by tree" : "");
 }
 
 class ForestRates : public ::testing::TestWithParam<RateRow> {};
@@ -119,7 +121,8 @@ class ForestRates : public ::testing::TestWithParam<RateRow> {};
 TEST_P(ForestRates, ComeNearTheOptimum) {
   const RateRow& row = GetParam();
   const Graph graph = fabric(row.spec);
-  const Schedule schedule = forest_with(pool_of(graph), request_for(row.collective), row.k).value();
+  const Request request = request_for(row.collective);
+  const Schedule schedule = forest_with(pool_of(graph), request, row.k, row.lanes).value();
   const Network network = Network::of_graph(graph, Costs()).value();
   const uint64_t block_bytes = 1'000'000'000;
   const SimulatedCall call{block_bytes / 4, DataType::int32, ReduceOp::sum,
@@ -146,6 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
     Fabrics, ForestRates,
     ::testing::Values(RateRow{"dgx-a100:boxes=2", Collective::all_gather, 1, 64, 989},
                       RateRow{"dgx-a100:boxes=2", Collective::all_gather, 13, 64, 950},
+                      RateRow{"dgx-a100:boxes=2", Collective::all_gather, 13, 32, 955,
+                              ForestLanes::by_tree},
                       RateRow{"dgx-a100:boxes=2", Collective::reduce_scatter, 1, 64, 989},
                       RateRow{"dgx-a100:boxes=2", Collective::all_reduce, 1, 64, 983},
                       RateRow{"ndv2", Collective::all_gather, 6, 512, 995},
@@ -154,6 +159,28 @@ INSTANTIATE_TEST_SUITE_P(
                       RateRow{"ndv2:chassis=2", Collective::all_gather, 1, 256, 998},
                       RateRow{"hypercube:8", Collective::all_gather, 3, 256, 980},
                       RateRow{"dgx-h100", Collective::all_gather, 1, 64, 990}));
+
+// Lanes by tree, where there are enough for that.
+TEST(ForestSchedule, ByTreeIsProven) {
+  const Request request = request_for(Collective::all_gather);
+  for (const auto& [spec, k] : {std::pair("ndv2", 6), std::pair("dgx-a100:boxes=2", 3)}) {
+    SCOPED_TRACE(spec);
+    const Topology topology = pool_of(fabric(spec));
+    const auto trees = static_cast<uint32_t>(k);
+    const Result<Schedule> by_tree = forest_with(topology, request, trees, ForestLanes::by_tree);
+    expect_proven(by_tree);
+    const Schedule by_depth = forest_with(topology, request, trees).value();
+    EXPECT_GT(by_tree->program_view(0).lanes.size(), by_depth.program_view(0).lanes.size());
+  }
+  const Topology mesh = pool_of(fabric("ndv2"));
+  expect_proven(forest_with(mesh, request_for(Collective::broadcast, 3), 4, ForestLanes::by_tree));
+  // On the way up depths keep their lanes, and so they do where there are too few.
+  const Request sums = request_for(Collective::reduce_scatter);
+  EXPECT_EQ(forest_with(mesh, sums, 6, ForestLanes::by_tree)->hash(),
+            forest_with(mesh, sums, 6)->hash());
+  EXPECT_EQ(forest_with(mesh, request, 60, ForestLanes::by_tree)->hash(),
+            forest_with(mesh, request, 60)->hash());
+}
 
 // Trees may be deeper than there are lanes.
 TEST(ForestSchedule, OfDeepTreesSharesLanes) {
