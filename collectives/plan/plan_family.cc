@@ -16,8 +16,8 @@ constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
 constexpr uint64_t kStepsMany = 40'000;
 // One of more than these takes seconds.
 constexpr uint64_t kStepsTooMany = 100'000;
-// Nor is what needs more events than these simulated to its end beside another plan.
-constexpr uint64_t kEventsMax = 1'000'000;
+// Beside a plan that is known, no other is simulated for longer: about half a second.
+constexpr uint64_t kWorkMax = 1'500'000;
 // What takes so many times as long as another plan will not be faster in smaller tiles; nor is
 // what is long to simulate looked at closely if it takes so many times as long.
 constexpr uint64_t kGainMax = 4;
@@ -227,7 +227,7 @@ PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count, uint64_t stop_ps)
   if (write(candidate) && candidate.simulator != nullptr) {
     const uint64_t tiles = tile_count(id, count);
     SimulatedCall call{count, request_.type, request_.op, id.tile_bytes, stop_ps};
-    if (stop_ps > 0) call.events_max = kEventsMax;
+    if (stop_ps > 0) call.work_max = kWorkMax;
     if (tiles <= candidate.sample.most) {
       price = simulate(candidate, call);
     } else if (tiles <= tiles_max(candidate)) {
@@ -268,7 +268,7 @@ PlanFamily::Price PlanFamily::simulate(Candidate& candidate, const SimulatedCall
   Price price;
   price.time_ps = std::max<uint64_t>(1, simulation->time_ps);
   price.is_stopped = simulation->is_stopped;
-  price.is_too_long = call.events_max > 0 && simulation->event_count > call.events_max;
+  price.is_too_long = call.work_max > 0 && simulation->work > call.work_max;
   price.period_tiles = simulation->period_tiles;
   price.period_ps = simulation->period_ps;
   uint64_t busy_ps = 0;

@@ -71,8 +71,8 @@ class PlanFamily {
     Sample sample;
   };
   struct Price {
-    uint64_t time_ps = 0;     // 0: it cannot be priced
-    bool is_stopped = false;  // it takes longer than that
+    uint64_t time_ps = 0;      // 0: it cannot be priced
+    bool is_stopped = false;   // it takes longer than that
     bool is_too_long = false;  // to be simulated beside a rival
     uint64_t period_tiles = 0;
     uint64_t period_ps = 0;

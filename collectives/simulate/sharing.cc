@@ -125,6 +125,7 @@ void SharedResources::open_held(uint32_t index) {
 void SharedResources::open(uint32_t index) {
   Flow& flow = flows_[index];
   open_in_[index] = settling_;
+  ++looked_at_;
   if (flow.bottleneck != kNobody) --resources_[flow.bottleneck].held;
   flow.old_rate = flow.rate;
   open_flows_.push_back(index);

@@ -53,6 +53,8 @@ class SharedResources {
   void add_busy_ticks(uint32_t resource, uint64_t more_ticks) {
     carriers_[resource].busy_ticks += more_ticks;
   }
+  // Flows whose share was looked at, each time it was: how much work this is.
+  uint64_t looked_at() const { return looked_at_; }
   // Time has jumped; nothing has flowed meanwhile.
   void shift(uint64_t by_ticks);
 
@@ -123,6 +125,7 @@ class SharedResources {
   std::vector<uint32_t> changed_;  // resources
   std::vector<uint32_t> gone_on_;  // flows
   uint32_t settling_ = 0;
+  uint64_t looked_at_ = 0;
   uint32_t filling_ = 0;
   size_t unfixed_ = 0;  // of open_flows_
   // Of the settling at hand.

@@ -23,6 +23,7 @@ Simulation unfold(const PlanFacts& facts, const RankClasses& classes, const Mode
   simulation.time_ps = outcome.time_ps;
   simulation.is_stopped = outcome.is_stopped;
   simulation.event_count = outcome.event_count;
+  simulation.work = outcome.work;
   simulation.tiles_skipped = outcome.tiles_skipped;
   simulation.period_tiles = outcome.period_tiles;
   simulation.period_ps = outcome.period_ps;

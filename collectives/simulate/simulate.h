@@ -26,7 +26,7 @@ struct SimulatedCall {
   ReduceOp op = ReduceOp::sum;
   uint64_t tile_bytes = 0;  // instead of the schedule's; 0: the schedule's
   uint64_t stop_ps = 0;     // what takes longer is of no interest; 0: everything is
-  uint64_t events_max = 0;  // nor what is longer to simulate; 0: everything is
+  uint64_t work_max = 0;    // events and shares that may be looked at; 0: any number
 };
 
 // A resource at `percent` of its rate, by its name; 0: it is dead.
@@ -81,11 +81,12 @@ struct SimulatedActivity {
 
 struct Simulation {
   uint64_t time_ps = 0;
-  bool is_stopped = false;           // at the time or the events that the call allows
+  bool is_stopped = false;           // at the time or the work that the call allows
   std::vector<ResourceLoad> loads;   // by resource of the network
   std::vector<uint32_t> represents;  // by rank: the lowest rank that it is simulated as
   uint32_t class_count = 0;          // ranks simulated
   uint64_t event_count = 0;
+  uint64_t work = 0;  // events and shares looked at
   uint64_t tiles_skipped = 0;
   // Tiles that repeat, and what so many more would take; 0: none do.
   uint64_t period_tiles = 0;

@@ -32,7 +32,7 @@ SimulationRun::SimulationRun(const Model& model, const SimulateOptions& options,
   if (call.stop_ps > 0 && call.stop_ps < kNeverTicks / kTicksPerPs) {
     stop_ticks_ = call.stop_ps * kTicksPerPs;
   }
-  if (call.events_max > 0) events_max_ = call.events_max;
+  if (call.work_max > 0) work_max_ = call.work_max;
 }
 
 Result<RunOutcome> SimulationRun::run() {
@@ -64,8 +64,9 @@ Result<RunOutcome> SimulationRun::run() {
     if (tile_began_ && next_ticks() > now_ticks_ && next_ticks() < kNeverTicks) {
       look_for_repetition();
     }
-    outcome_.is_stopped = std::max(now_ticks_, end_ticks_) > stop_ticks_ ||
-                          outcome_.event_count > events_max_;
+    outcome_.work = outcome_.event_count + shared_.looked_at();
+    outcome_.is_stopped =
+        std::max(now_ticks_, end_ticks_) > stop_ticks_ || outcome_.work > work_max_;
   }
   if (open_lanes_ > 0 && !outcome_.is_stopped) return deadlock();
   for (uint32_t i = 0; i < model_.bandwidths.size(); ++i) {

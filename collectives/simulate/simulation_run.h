@@ -17,6 +17,7 @@ namespace unirack {
 struct RunOutcome {
   uint64_t time_ps = 0;
   bool is_stopped = false;
+  uint64_t work = 0;
   uint64_t event_count = 0;
   uint64_t tiles_skipped = 0;
   uint64_t period_tiles = 0;
@@ -135,7 +136,7 @@ class SimulationRun {
   uint64_t end_ticks_ = 0;
   uint32_t open_lanes_ = 0;
   uint64_t stop_ticks_ = kNeverTicks;
-  uint64_t events_max_ = UINT64_MAX;
+  uint64_t work_max_ = UINT64_MAX;
   uint32_t watched_ = 0;  // the thread whose tiles are counted
   bool tile_began_ = false;
   std::unordered_map<uint64_t, Snapshot> snapshots_;  // by hash
