@@ -124,9 +124,7 @@ if $setup; then
   ! $full || groups+=(full)
   stage "packages" install_packages "${groups[@]}"
 fi
-dev=dev
-! $full || dev=dev-unity
-if stage "build $dev (g++)" build_or_count $dev; then
+if stage "build dev-unity (g++)" build_or_count dev-unity; then
   stage "test dev" run_tests dev dev || true
   ! $full || stage "mutants, 100 interleavings each" run_tests mutants dev -C full -L full || true
 fi
