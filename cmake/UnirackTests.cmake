@@ -74,13 +74,17 @@ function(unirack_add_shard name filter count index)
 UNIRACK_TEST_RESULTS=${UNIRACK_TEST_RESULTS}/${name}.txt")
 endfunction()
 
-set(UNIRACK_TEST_SHARDS 4)
+set(UNIRACK_TEST_SHARDS 6)
 foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
   math(EXPR zero_based "${index} - 1")
-  unirack_add_shard(unirack_tests_${index} "${UNIRACK_TEST_FILTER}-*Timed*"
+  unirack_add_shard(unirack_tests_${index} "${UNIRACK_TEST_FILTER}-*Timed*:*EveryMutant*"
     ${UNIRACK_TEST_SHARDS} ${zero_based})
 endforeach()
 # Every mutant under 100 interleavings takes minutes: ctest --preset dev -C full -L full
+if(NOT UNIRACK_THREADED_TESTS_ONLY)
+  unirack_add_shard(mutants_few "*EveryMutant*" 1 0)
+  set_tests_properties(mutants_few PROPERTIES LABELS few)
+endif()
 foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
   math(EXPR zero_based "${index} - 1")
   unirack_add_shard(mutants_${index} "*EveryMutant*" ${UNIRACK_TEST_SHARDS} ${zero_based}

@@ -125,7 +125,9 @@ if $setup; then
   stage "packages" install_packages "${groups[@]}"
 fi
 if stage "build dev-unity (g++)" build_or_count dev-unity; then
-  stage "test dev" run_tests dev dev || true
+  few=()
+  ! $full || few=(-LE few)
+  stage "test dev" run_tests dev dev "${few[@]}" || true
   ! $full || stage "mutants, 100 interleavings each" run_tests mutants dev -C full -L full || true
 fi
 if $full; then

@@ -5,28 +5,23 @@
 // smallest pools.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <iterator>
 #include <map>
-#include <string_view>
 #include <utility>
 
 #include "collectives/verify.h"
 #include "tests/support/interleaver.h"
 #include "tests/support/mutants.h"
 #include "tests/support/plans.h"
+#include "tests/support/scope.h"
 #include "tests/support/watchdog.h"
 
 namespace unirack {
 namespace {
 
+using testing::has_scope;
 using testing::Interleaving;
 using testing::Plan;
-
-bool has_scope(std::string_view name) {
-  const char* scope = std::getenv("UNIRACK_TEST_SCOPE");
-  return scope != nullptr && scope == name;
-}
 
 struct Tally {
   int mutants = 0;

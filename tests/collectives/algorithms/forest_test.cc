@@ -18,6 +18,7 @@
 #include "lib/topology/bound/rational.h"
 #include "tests/support/fabric_pools.h"
 #include "tests/support/graphs.h"
+#include "tests/support/scope.h"
 
 namespace unirack {
 namespace {
@@ -193,8 +194,10 @@ TEST(ForestSchedule, OfDeepTreesSharesLanes) {
   const Topology chain = pool_of(testing::build(std::move(builder)));
   for (const Collective collective : {Collective::broadcast, Collective::reduce}) {
     const Result<Schedule> schedule = forest_with(chain, request_for(collective), 1);
-    expect_proven(schedule);
+    ASSERT_TRUE(schedule) << schedule.error().detail;
     EXPECT_LE(schedule->program_view(0).lanes.size(), kLanesMax);
+    // So many ranks of so many lanes take a minute under a sanitizer.
+    if (!testing::has_scope("brief")) expect_proven(schedule);
   }
 }
 
