@@ -12,7 +12,7 @@ namespace unirack {
 namespace {
 
 // Changes whenever equal inputs may give other plans than before.
-constexpr uint64_t kPlannerVersion = 2;
+constexpr uint64_t kPlannerVersion = 3;
 
 constexpr uint64_t kDeviceScratchBytes = uint64_t{64} << 20;
 
@@ -95,7 +95,7 @@ uint64_t Policy::hash() const {
     hash.add(std::string_view(collective)).add(std::string_view(algorithm));
   }
   hash.add(scratch_bytes).add(tile_bytes).add(tile_bytes_max).add(static_cast<uint64_t>(lanes));
-  hash.add(uint64_t{keep_percent}).add(steps_max).add(rail_piece_bytes);
+  hash.add(uint64_t{keep_percent}).add(steps_max).add(work_max).add(rail_piece_bytes);
   return hash.value();
 }
 

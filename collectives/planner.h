@@ -37,6 +37,9 @@ struct Policy {
   // Of all plans that are written out for one size together; more are not considered, so that a
   // large pool is planned in time. The likeliest are written first.
   uint64_t steps_max = 1'500'000;
+  // Beside a plan that is known no other is simulated for longer, in events and shares of links
+  // that are looked at: some tenths of a second.
+  uint64_t work_max = 8'000'000;
 
   uint64_t hash() const;
 };

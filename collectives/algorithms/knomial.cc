@@ -157,6 +157,13 @@ class Parcel {
   std::map<std::pair<int, size_t>, uint32_t> blocks_;
 };
 
+// The last (receiver, sender) first; waited for one tile later, before scratch is written again.
+void acknowledge(Draft& draft, const std::vector<std::pair<Rank, Rank>>& messages) {
+  for (auto each = messages.rbegin(); each != messages.rend(); ++each) {
+    draft.wait(each->second, draft.signal(each->first, each->second), 1);
+  }
+}
+
 }  // namespace
 
 // Steps log_k n, written B (as a partial sum above the leaves).
@@ -221,9 +228,7 @@ Result<Schedule> gather_knomial(const Topology& topology, const Request& request
     }
     for (const Mark& mark : marks) draft.wait(leader, mark);
   }
-  for (auto each = acknowledgements.rbegin(); each != acknowledgements.rend(); ++each) {
-    draft.wait(each->second, draft.signal(each->first, each->second), 1);
-  }
+  acknowledge(draft, acknowledgements);
   const auto own = static_cast<uint32_t>(root);
   draft.copy(root, draft.whole(own), draft.output(root, own), draft.input(root));
   return std::move(draft).finish(lanes);
@@ -260,9 +265,7 @@ Result<Schedule> scatter_knomial(const Topology& topology, const Request& reques
       acknowledgements.emplace_back(far, leader);
     }
   }
-  for (auto each = acknowledgements.rbegin(); each != acknowledgements.rend(); ++each) {
-    draft.wait(each->second, draft.signal(each->first, each->second), 1);
-  }
+  acknowledge(draft, acknowledgements);
   const auto own = static_cast<uint32_t>(root);
   draft.copy(root, draft.whole(own), draft.output(root), draft.input(root, own));
   return std::move(draft).finish(lanes);

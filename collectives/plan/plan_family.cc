@@ -16,8 +16,6 @@ constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
 constexpr uint64_t kStepsMany = 40'000;
 // One of more than these takes seconds.
 constexpr uint64_t kStepsTooMany = 100'000;
-// Beside a plan that is known, no other is simulated for longer: about half a second.
-constexpr uint64_t kWorkMax = 1'500'000;
 // What takes so many times as long as another plan will not be faster in smaller tiles; nor is
 // what is long to simulate looked at closely if it takes so many times as long.
 constexpr uint64_t kGainMax = 4;
@@ -216,25 +214,29 @@ std::vector<uint64_t> PlanFamily::tiles_for(const Candidate& candidate, uint64_t
 }
 
 PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count, uint64_t stop_ps) {
-  const auto key = std::make_tuple(id, count);
-  if (const auto known = prices_.find(key); known != prices_.end()) {
-    const bool is_enough = stop_ps > 0 && known->second.time_ps >= stop_ps;
-    const bool is_known = !known->second.is_stopped || (known->second.is_too_long && stop_ps > 0);
-    if (is_known || is_enough) return known->second;
-  }
+  Price& price = prices_[std::make_tuple(id, count)];
+  const bool is_enough = stop_ps > 0 && (price.time_ps >= stop_ps || is_too_long(price));
+  if (!price.is_known || (price.is_stopped && !is_enough)) price = look_up(id, count, stop_ps);
+  // Whoever was asked for before, and without a limit, must not change what is chosen.
+  Price answer = price;
+  answer.is_stopped |= stop_ps > 0 && is_too_long(price);
+  return answer;
+}
+
+PlanFamily::Price PlanFamily::look_up(PlanId id, uint64_t count, uint64_t stop_ps) {
   Candidate& candidate = candidates_[id.candidate];
   Price price;
   if (write(candidate) && candidate.simulator != nullptr) {
     const uint64_t tiles = tile_count(id, count);
     SimulatedCall call{count, request_.type, request_.op, id.tile_bytes, stop_ps};
-    if (stop_ps > 0) call.work_max = kWorkMax;
+    if (stop_ps > 0) call.work_max = policy_.work_max;
     if (tiles <= candidate.sample.most) {
       price = simulate(candidate, call);
     } else if (tiles <= tiles_max(candidate)) {
       price = price_many(candidate, call, tiles);
     }
   }
-  prices_[key] = price;
+  price.is_known = true;
   return price;
 }
 
@@ -248,7 +250,7 @@ PlanFamily::Price PlanFamily::price_many(Candidate& candidate, SimulatedCall cal
   if (price.time_ps == 0 || price.is_stopped) return price;
   if (price.period_tiles == 0) {
     call.count = tile * few_tiles;
-    call.stop_ps = 0;
+    call.stop_ps = call.work_max = 0;
     const uint64_t few_ps =
         few_tiles > 0 ? simulate(candidate, call).time_ps : network_.costs().call_ps;
     price.period_tiles = some_tiles - few_tiles;
@@ -268,7 +270,7 @@ PlanFamily::Price PlanFamily::simulate(Candidate& candidate, const SimulatedCall
   Price price;
   price.time_ps = std::max<uint64_t>(1, simulation->time_ps);
   price.is_stopped = simulation->is_stopped;
-  price.is_too_long = call.work_max > 0 && simulation->work > call.work_max;
+  price.work = simulation->work;
   price.period_tiles = simulation->period_tiles;
   price.period_ps = simulation->period_ps;
   uint64_t busy_ps = 0;
@@ -295,7 +297,7 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   const Price whole = price({index, tiles[0]}, count, whole_stop_ps);
   const uint64_t whole_ps = whole.time_ps;
   if (whole_ps == 0) return std::nullopt;
-  if (whole.is_stopped) return Best{{index, tiles[0]}, whole_ps, true, whole.is_too_long};
+  if (whole.is_stopped) return Best{{index, tiles[0]}, whole_ps, true, is_too_long(whole)};
   const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
   uint64_t best_ps = whole_ps;
   size_t best = 0;
@@ -371,7 +373,7 @@ std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<P
       reason = "would take " + std::to_string(expected) + " steps to write out";
     } else {
       own = best_tile(index, count, found ? found->time_ps : UINT64_MAX);
-      spent += candidate.steps > 0 ? candidate.steps : expected;
+      if (own) spent += candidate.steps;
       const bool is_stopped = own && own->is_stopped;
       if (own && !is_stopped && (!found || own->time_ps < found->time_ps)) found = own;
       if (!own) reason = why_not(candidate, count);

@@ -71,9 +71,10 @@ class PlanFamily {
     Sample sample;
   };
   struct Price {
-    uint64_t time_ps = 0;      // 0: it cannot be priced
-    bool is_stopped = false;   // it takes longer than that
-    bool is_too_long = false;  // to be simulated beside a rival
+    uint64_t time_ps = 0;  // 0: it cannot be priced
+    uint64_t work = 0;     // what simulating it took
+    bool is_known = false;
+    bool is_stopped = false;  // it takes longer than that, or is too long to simulate
     uint64_t period_tiles = 0;
     uint64_t period_ps = 0;
     uint32_t resource = kNoIndex;
@@ -102,8 +103,11 @@ class PlanFamily {
   // Counters can count no more.
   static uint64_t tiles_max(const Candidate& candidate);
   std::vector<uint64_t> tiles_for(const Candidate& candidate, uint64_t count) const;
-  // Where it takes longer than `stop_ps`, that is all that is found out; 0: it is not stopped.
+  // Where it takes longer than `stop_ps`, or too long to simulate, that is all that is found out;
+  // 0: it is not stopped.
   Price price(PlanId id, uint64_t count, uint64_t stop_ps = 0);
+  Price look_up(PlanId id, uint64_t count, uint64_t stop_ps);
+  bool is_too_long(const Price& price) const { return price.work > policy_.work_max; }
   Price price_many(Candidate& candidate, SimulatedCall call, uint64_t tiles);
   Price simulate(Candidate& candidate, const SimulatedCall& call) const;
   std::optional<Best> best_tile(uint32_t index, uint64_t count, uint64_t rival_ps);

@@ -122,10 +122,9 @@ TEST(Planner, ExplainsEveryCandidateWithItsPrice) {
   }
 }
 
-TEST(Planner, WhatWasAskedBeforeChangesNothing) {
+// Downwards, and with all candidates listed first, as ranks do that explain.
+void expect_pure(const Policy& policy) {
   const Topology topology = Topology::of_domains({3, 5});
-  Policy policy;
-  policy.lanes = 2;
   auto upwards = Planner::make(topology, assumed_costs(), policy);
   auto downwards = Planner::make(topology, assumed_costs(), policy);
   ASSERT_TRUE(upwards && downwards);
@@ -136,11 +135,29 @@ TEST(Planner, WhatWasAskedBeforeChangesNothing) {
   }
   std::vector<uint64_t> up, down;
   for (size_t i = 0; i < counts.size(); ++i) {
+    const Request large = all_reduce(counts[counts.size() - 1 - i]);
+    if (i % 3 == 0) {
+      EXPECT_TRUE(downwards->choose(all_reduce(large.count / 2 + 1)));
+    }
     up.push_back((*upwards->plan(all_reduce(counts[i])))->hash());
-    down.push_back((*downwards->plan(all_reduce(counts[counts.size() - 1 - i])))->hash());
+    down.push_back((*downwards->plan(large))->hash());
   }
   std::reverse(down.begin(), down.end());
   EXPECT_EQ(up, down);
+}
+
+TEST(Planner, WhatWasAskedBeforeChangesNothing) {
+  Policy policy;
+  policy.lanes = 2;
+  expect_pure(policy);
+}
+
+TEST(Planner, WhatWasAskedBeforeChangesNothingWherePlansAreLongToSimulate) {
+  for (const uint64_t work_max : {1, 500, 2000}) {
+    Policy policy;
+    policy.work_max = work_max;
+    expect_pure(policy);
+  }
 }
 
 TEST(Planner, TheHashIsOfAllThatDecides) {
