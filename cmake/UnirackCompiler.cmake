@@ -57,6 +57,14 @@ function(unirack_explored target)
   endif()
 endfunction()
 
+# Command lines and printing, which no test waits for: under a sanitizer they take longer to
+# optimise than to run.
+function(unirack_seldom_run target)
+  if(UNIRACK_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
 # Where only the tests are to be run, several sources are compiled as one, in half of the time. A missing
 # include does not show there: the rules `reaches` and `self_contained` of scripts/tidy.py look for those.
 if(UNIRACK_UNITY)

@@ -7,6 +7,7 @@ add_library(unirack_perf_common STATIC ${UNIRACK_PERF_COMMON})
 target_link_libraries(unirack_perf_common PUBLIC unirack_options Threads::Threads fmt::fmt
   nlohmann_json::nlohmann_json CLI11::CLI11)
 unirack_unity(unirack_perf_common)
+unirack_seldom_run(unirack_perf_common)
 if(MPI_C_FOUND)
   target_compile_definitions(unirack_perf_common PUBLIC UNIRACK_PERF_MPI OMPI_SKIP_MPICXX
     MPICH_SKIP_MPICXX)
@@ -21,6 +22,7 @@ list(REMOVE_ITEM UNIRACK_TOPO_SOURCES ${PROJECT_SOURCE_DIR}/perf/topo/main.cc
 add_library(unirack_topo_commands STATIC ${UNIRACK_TOPO_SOURCES})
 target_link_libraries(unirack_topo_commands PUBLIC unirack_perf_common)
 unirack_unity(unirack_topo_commands)
+unirack_seldom_run(unirack_topo_commands)
 
 if(NOT UNIRACK_PERF)
   return()

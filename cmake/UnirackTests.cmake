@@ -1,5 +1,6 @@
 # unirack_tests is one binary that ctest runs in shards; suites named *Timed* run alone, after them,
-# because they measure time. See tests/README.md for the names.
+# because they measure time (but not those that measure the processor's). See tests/README.md for
+# the names.
 find_package(GTest REQUIRED)
 file(GLOB_RECURSE UNIRACK_TEST_SOURCES CONFIGURE_DEPENDS tests/*_test.cc)
 file(GLOB UNIRACK_TEST_SUPPORT CONFIGURE_DEPENDS tests/support/*.cc)
@@ -94,7 +95,8 @@ foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
 endforeach()
 # Under a sanitizer a time limit says nothing.
 if(NOT UNIRACK_SANITIZE)
-  unirack_add_shard(unirack_tests_timed "*Timed*" 1 0)
+  unirack_add_shard(unirack_tests_processor_timed "*ProcessorTimed*" 1 0)
+  unirack_add_shard(unirack_tests_timed "*Timed*-*ProcessorTimed*" 1 0)
   set_tests_properties(unirack_tests_timed PROPERTIES RUN_SERIAL ON)
 
   # Ranks killed and stopped at random moments; scripts/faults.sh runs the full programme.

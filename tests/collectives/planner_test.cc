@@ -153,7 +153,7 @@ TEST(Planner, WhatWasAskedBeforeChangesNothing) {
 }
 
 TEST(Planner, WhatWasAskedBeforeChangesNothingWherePlansAreLongToSimulate) {
-  for (const uint64_t work_max : {1, 500, 2000}) {
+  for (const uint64_t work_max : {1U, 500U, 2000U}) {
     Policy policy;
     policy.work_max = work_max;
     expect_pure(policy);

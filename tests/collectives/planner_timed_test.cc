@@ -49,7 +49,7 @@ Result<Network> fabric_network(const Topology& topology) {
   return network_of(topology, assumed_costs());
 }
 
-TEST(PlannerTimed, EightRanks) {
+TEST(PlannerProcessorTimed, EightRanks) {
   const Topology topology = Topology::of_domains({8});
   for (const Collective collective : {Collective::all_reduce, Collective::all_gather,
                                       Collective::reduce_scatter, Collective::all_to_all}) {
@@ -63,7 +63,7 @@ TEST(PlannerTimed, EightRanks) {
   }
 }
 
-TEST(PlannerTimed, Racks1152RanksAndOneNicLess) {
+TEST(PlannerProcessorTimed, Racks1152RanksAndOneNicLess) {
   testing::extend_watchdog(4);
   for (const std::string fault : {"", "nic:5"}) {
     const Topology topology = testing::pool_of(testing::fabric("nvl72:racks=16", fault));

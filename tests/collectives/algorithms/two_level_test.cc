@@ -208,7 +208,7 @@ TEST(TwoLevelTest, AThousandRanksHaveWellFormedPlans) {
   EXPECT_EQ(schedule.step_count(), 6U * 71 + 6 * 15 + 2);
 }
 
-TEST(TwoLevelTimedTest, AThousandRanksArePlannedInAFractionOfASecond) {
+TEST(TwoLevelProcessorTimed, AThousandRanksArePlannedInAFractionOfASecond) {
   const Topology racks = Topology::of_domains(kRacks);
   for (const std::string_view name : {"two_level", "two_level_halving", "three_level"}) {
     const Algorithm* algorithm = find_algorithm(Collective::all_reduce, name);

@@ -52,7 +52,7 @@ double simulate_ms(const Schedule& schedule, const Network& network, const Simul
   return best;
 }
 
-TEST(SimulateTimed, TwoLevelAllReduceOn1152Ranks) {
+TEST(SimulateProcessorTimed, TwoLevelAllReduceOn1152Ranks) {
   testing::extend_watchdog(4);
   const auto graph = generate("nvl72:racks=16");
   ASSERT_TRUE(graph);
@@ -71,7 +71,7 @@ TEST(SimulateTimed, TwoLevelAllReduceOn1152Ranks) {
 
 // Everybody exchanges all it has with the rank that differs in one bit, bit after bit. A pool of so
 // many ranks is described by its shape, and the schedule is written out for every rank.
-TEST(SimulateTimed, HypercubeOf131072Ranks) {
+TEST(SimulateProcessorTimed, HypercubeOf131072Ranks) {
   testing::extend_watchdog(4);
   constexpr int kBits = 17;
   constexpr int kRanks = 1 << kBits;
@@ -105,7 +105,7 @@ TEST(SimulateTimed, HypercubeOf131072Ranks) {
   EXPECT_LT(simulate_ms(schedule, *network, call, "hypercube of 131072"), 5000);
 }
 
-TEST(SimulateTimed, LiveFabricOf476Gpus) {
+TEST(SimulateProcessorTimed, LiveFabricOf476Gpus) {
   testing::extend_watchdog(4);
   const auto file = testing::read_test_data("topologies/ibnetdiscover/gb200-8-racks.out");
   if (!file) GTEST_SKIP() << testing::kNoTestData;
