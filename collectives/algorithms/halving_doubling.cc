@@ -20,26 +20,18 @@ using Owners = std::vector<std::vector<Rank>>;  // [node][chunk]; kNoRank outsid
 // Owners of the side that does not hold the chunk above: partners by position.
 class Partners {
  public:
-  Partners(const std::vector<Rank>& holders, const std::vector<Rank>& others)
-      : holders_(holders), others_(others), turn_(holders.size(), 0) {}
+  Partners(size_t holders, const std::vector<Rank>& others) : others_(others), turn_(holders, 0) {}
 
-  Rank next(Rank holder) {
-    const auto index =
-        static_cast<size_t>(std::find(holders_.begin(), holders_.end(), holder) - holders_.begin());
-    if (index >= others_.size()) return others_[index % others_.size()];
-    const size_t choices = (others_.size() - index + holders_.size() - 1) / holders_.size();
-    return others_[index + holders_.size() * (turn_[index]++ % choices)];
+  Rank next(size_t holder) {
+    if (holder >= others_.size()) return others_[holder % others_.size()];
+    const size_t choices = (others_.size() - holder + turn_.size() - 1) / turn_.size();
+    return others_[holder + turn_.size() * (turn_[holder]++ % choices)];
   }
 
  private:
-  const std::vector<Rank>& holders_;
   const std::vector<Rank>& others_;
   std::vector<size_t> turn_;
 };
-
-bool contains(const std::vector<Rank>& ranks, Rank rank) {
-  return std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
-}
 
 Owners find_owners(const SumTree& tree, const std::vector<Rank>& final_owners) {
   Owners owners(tree.nodes().size());
@@ -49,11 +41,12 @@ Owners find_owners(const SumTree& tree, const std::vector<Rank>& final_owners) {
     if (node.is_leaf()) continue;
     const auto& left = tree.node(node.left).ranks;
     const auto& right = tree.node(node.right).ranks;
-    Partners from_left(left, right);
-    Partners from_right(right, left);
+    Partners from_left(left.size(), right);
+    Partners from_right(right.size(), left);
     for (const Rank owner : owners[static_cast<size_t>(index)]) {
-      const bool is_left = contains(left, owner);
-      const Rank other = is_left ? from_left.next(owner) : from_right.next(owner);
+      const bool is_left = tree.holds(node.left, owner);
+      const Rank other = is_left ? from_left.next(tree.place_in(node.left, owner))
+                                 : from_right.next(tree.place_in(node.right, owner));
       owners[static_cast<size_t>(node.left)].push_back(is_left ? owner : other);
       owners[static_cast<size_t>(node.right)].push_back(is_left ? other : owner);
     }
@@ -137,7 +130,7 @@ class TreeScatter {
       const int side = child_with(index, root);
       Pairs pairs;
       for (const Run& run : moved_[static_cast<size_t>(index)]) {
-        if (!contains(tree_.node(side).ranks, run.other)) continue;
+        if (!tree_.holds(side, run.other)) continue;
         const Slice target = place(index, run.other, run.parts, Form::partial);
         for (uint32_t i = run.parts.begin; i < run.parts.end; ++i) {
           draft_.copy(run.owner, Draft::chunk(i), target, places[i]);
@@ -174,7 +167,7 @@ class TreeScatter {
       signal_and_wait(pairs);
     }
     for (int index = tree_.root(); index >= 0; --index) {
-      const bool is_on_path = contains(tree_.node(index).ranks, root);
+      const bool is_on_path = tree_.holds(index, root);
       Pairs pairs;
       for (const Run& run : moved_[static_cast<size_t>(index)]) {
         // Who dealt a chunk has it.
@@ -196,12 +189,12 @@ class TreeScatter {
 
   int child_with(int index, Rank rank) const {
     const SumNode& node = tree_.node(index);
-    return contains(tree_.node(node.left).ranks, rank) ? node.left : node.right;
+    return tree_.holds(node.left, rank) ? node.left : node.right;
   }
 
   // Whether both are under the same child.
   bool is_on_side_of(Rank root, int index, Rank rank) const {
-    return contains(tree_.node(child_with(index, root)).ranks, rank);
+    return tree_.holds(child_with(index, root), rank);
   }
 
   void find_runs(size_t index) {
@@ -232,7 +225,7 @@ class TreeScatter {
     std::vector<Slice> received;
     const auto& runs = moved_[static_cast<size_t>(index)];
     for (const Run& run : runs) {
-      const int side = contains(tree_.node(node.left).ranks, run.other) ? node.left : node.right;
+      const int side = child_with(index, run.other);
       const Form form = tree_.node(side).is_leaf() ? Form::user : Form::partial;
       received.push_back(place(index, run.owner, run.parts, form));
       draft_.copy(run.other, run.parts, received.back(), value(side, run.other, run.parts));
@@ -242,7 +235,7 @@ class TreeScatter {
     for (const auto& [pair, mark] : marks) draft_.wait(pair.second, mark);
     for (size_t i = 0; i < runs.size(); ++i) {
       const Run& run = runs[i];
-      const bool owner_left = contains(tree_.node(node.left).ranks, run.owner);
+      const bool owner_left = tree_.holds(node.left, run.owner);
       const Slice own = value(owner_left ? node.left : node.right, run.owner, run.parts);
       const std::vector<Slice> sources =
           owner_left ? std::vector{own, received[i]} : std::vector{received[i], own};

@@ -8,6 +8,7 @@ namespace unirack {
 SumTree::SumTree(const RankGroups& groups) {
   build(groups, 0, groups.size());
   set_depths();
+  set_places();
 }
 
 // S over groups [begin, end); over the members of a group when it is alone.
@@ -39,6 +40,12 @@ void SumTree::set_depths() {
     nodes_[static_cast<size_t>(node->left)].depth = node->depth + 1;
     nodes_[static_cast<size_t>(node->right)].depth = node->depth + 1;
   }
+}
+
+void SumTree::set_places() {
+  const auto& ranks = nodes_.back().ranks;
+  places_.resize(static_cast<size_t>(*std::max_element(ranks.begin(), ranks.end())) + 1);
+  for (size_t i = 0; i < ranks.size(); ++i) places_[static_cast<size_t>(ranks[i])] = i;
 }
 
 bool same_sum(const RankGroups& a, const RankGroups& b) {

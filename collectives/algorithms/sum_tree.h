@@ -30,11 +30,22 @@ class SumTree {
   const SumNode& node(int index) const { return nodes_[static_cast<size_t>(index)]; }
   int root() const { return static_cast<int>(nodes_.size()) - 1; }
 
+  // Which of the ranks of node `index` it is; no less than their number if it is none of them.
+  size_t place_in(int index, Rank rank) const {
+    return places_[static_cast<size_t>(rank)] -
+           places_[static_cast<size_t>(node(index).ranks.front())];
+  }
+  bool holds(int index, Rank rank) const {
+    return place_in(index, rank) < node(index).ranks.size();
+  }
+
  private:
   int build(const RankGroups& groups, size_t begin, size_t end);
   void set_depths();
+  void set_places();
 
   std::vector<SumNode> nodes_;
+  std::vector<size_t> places_;  // by rank: which leaf of the root it is
 };
 
 // Whether both shapes add in the same tree: {{0, 1}, {2, 3}} does as {{0, 1, 2, 3}}.

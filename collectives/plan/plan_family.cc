@@ -373,7 +373,8 @@ std::optional<PlanFamily::Best> PlanFamily::best(uint64_t count, std::optional<P
       reason = "would take " + std::to_string(expected) + " steps to write out";
     } else {
       own = best_tile(index, count, found ? found->time_ps : UINT64_MAX);
-      if (own) spent += candidate.steps;
+      // Where ranks are not alike, simulating it takes about as long as writing it.
+      if (own) spent += candidate.steps * (candidate.simulator->is_rough() ? 2 : 1);
       const bool is_stopped = own && own->is_stopped;
       if (own && !is_stopped && (!found || own->time_ps < found->time_ps)) found = own;
       if (!own) reason = why_not(candidate, count);

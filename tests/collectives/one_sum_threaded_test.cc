@@ -11,6 +11,7 @@
 #include "lib/base/random.h"
 #include "tests/support/engine_pool.h"
 #include "tests/support/reduce_oracle.h"
+#include "tests/support/scope.h"
 
 namespace unirack {
 namespace {
@@ -215,7 +216,7 @@ TEST_P(OneSumThreaded, BitsFollowTheShapeWhateverThePlan) {
   }
   const Status status = run_engines(options, [&](Rank rank, Engine& engine) -> Status {
     Random random(42 + shape_index);  // the same on every rank
-    for (int round = 0; round < 6; ++round) {
+    for (int round = 0; round < testing::rounds(6); ++round) {
       for (const Algorithm& algorithm : algorithms()) {
         if (!is_reduction(algorithm.collective) || algorithm.reassociates) continue;
         const Trial trial = make_trial(random, algorithm, engine.topology().rank_count());

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 namespace unirack {
 namespace {
 
@@ -35,6 +38,19 @@ TEST(SumTreeTest, AddsWithinGroupsThenOverThem) {
   EXPECT_THAT(tree.node(tree.root()).ranks, ElementsAre(0, 1, 2, 3, 4));
   EXPECT_EQ(tree.node(tree.root()).depth, 0);
   EXPECT_EQ(tree.nodes().front().depth, 3);
+}
+
+TEST(SumTreeTest, KnowsWhereARankIsUnderEachNode) {
+  const SumTree tree({{4, 2, 0}, {3, 1}});
+  for (int index = 0; index <= tree.root(); ++index) {
+    const auto& ranks = tree.node(index).ranks;
+    for (Rank rank = 0; rank < 5; ++rank) {
+      const auto at = std::find(ranks.begin(), ranks.end(), rank);
+      EXPECT_EQ(tree.holds(index, rank), at != ranks.end());
+      if (at == ranks.end()) continue;
+      EXPECT_EQ(tree.place_in(index, rank), static_cast<size_t>(at - ranks.begin()));
+    }
+  }
 }
 
 TEST(SumTreeTest, EqualPowerOfTwoGroupsGiveTheFlatTree) {

@@ -12,6 +12,7 @@
 #include "lib/topology/reach.h"
 #include "tests/support/graphs.h"
 #include "tests/support/plans.h"
+#include "tests/support/scope.h"
 #include "tests/support/watchdog.h"
 
 namespace unirack {
@@ -131,7 +132,7 @@ TEST(SimulateRandom, NothingBeatsItsBound) {
   testing::extend_watchdog(4);
   std::mt19937 random(20'261'123);
   uint64_t simulated = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < testing::rounds(3000); ++round) {
     const uint32_t members = 2 + static_cast<uint32_t>(random() % (kRanksMax - 1));
     const Graph graph = random_fabric(random, static_cast<int>(members));
     const auto network = Network::of_graph(graph, Costs());
@@ -150,7 +151,7 @@ TEST(SimulateRandom, NothingBeatsItsBound) {
       if (HasFailure()) return;
     }
   }
-  EXPECT_GT(simulated, 2000u);
+  EXPECT_GT(simulated, testing::rounds(2000u));
 }
 
 TEST(SimulateRandom, GeneratedFabrics) {
@@ -186,7 +187,7 @@ TEST(SimulateRandom, GeneratedFabrics) {
 TEST(SimulateRandom, SkippedTilesTakeTheirTime) {
   std::mt19937 random(5);
   uint64_t skipped = 0;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < testing::rounds(200); ++round) {
     const uint32_t members = 2 + static_cast<uint32_t>(random() % (kRanksMax - 1));
     const auto shape = random_shape(random, members);
     Costs costs = assumed_costs();
@@ -208,7 +209,7 @@ TEST(SimulateRandom, SkippedTilesTakeTheirTime) {
       skipped += fast->tiles_skipped > 0 ? 1 : 0;
     }
   }
-  EXPECT_GT(skipped, 50u);
+  EXPECT_GT(skipped, testing::rounds(50u));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "lib/topology/bound/cut_search.h"
 #include "lib/topology/bound/distance.h"
 #include "tests/support/graphs.h"
+#include "tests/support/scope.h"
 
 namespace unirack {
 namespace {
@@ -147,7 +148,7 @@ Graph reversed(const Graph& graph) {
 
 TEST(BoundRandom, EqualsTheSlowestOfAllCuts) {
   std::mt19937 random(1);
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < testing::rounds(4000); ++i) {
     RandomShape shape;
     if (i % 3 == 0) shape.unknown_percent = 0;
     shape.both_ways = i % 2 == 0;
@@ -190,7 +191,7 @@ TEST(BoundRandom, EqualsTheSlowestOfAllCuts) {
 
 TEST(BoundRandom, TreesFitTheScaleAndNoSmallerOne) {
   std::mt19937 random(2);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < testing::rounds(1500); ++i) {
     RandomShape shape;
     shape.unknown_percent = 0;
     shape.bandwidth_max = i % 2 == 0 ? 7 : 1000;
