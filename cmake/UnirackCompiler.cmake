@@ -37,7 +37,7 @@ target_compile_options(unirack_options INTERFACE -Wall -Wextra -Wconversion -Wsh
   -Wno-missing-field-initializers  # a designated initialiser may leave members at their default
   # g++ 12 sees these in correct uses of std::optional, std::vector and std::string (its bug 105651);
   # clang's are precise.
-  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-array-bounds;-Wno-restrict>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds;-Wno-restrict>
   -ffp-contract=off $<$<BOOL:${UNIRACK_WERROR}>:-Werror>)
 
 if(UNIRACK_SANITIZE)

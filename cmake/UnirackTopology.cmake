@@ -3,7 +3,11 @@
 find_package(PkgConfig REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(yaml-cpp REQUIRED)
-pkg_check_modules(CLP REQUIRED IMPORTED_TARGET clp)
+pkg_check_modules(CLP REQUIRED clp)
+# Of the libraries that pkg-config names, Debian's package brings not all; these know theirs.
+find_library(CLP_LIBRARY Clp HINTS ${CLP_LIBRARY_DIRS} REQUIRED)
+find_library(COIN_UTILS_LIBRARY CoinUtils HINTS ${CLP_LIBRARY_DIRS} REQUIRED)
+mark_as_advanced(CLP_LIBRARY COIN_UTILS_LIBRARY)
 
 file(GLOB UNIRACK_TOPOLOGY_SOURCES CONFIGURE_DEPENDS
   lib/topology/formats/*.cc lib/topology/generate/*.cc lib/topology/render/*.cc
@@ -21,6 +25,7 @@ add_custom_command(OUTPUT ${assets}
 
 add_library(unirack_topology OBJECT ${UNIRACK_TOPOLOGY_SOURCES} ${assets})
 target_link_libraries(unirack_topology PUBLIC unirack_options ${UNIRACK_DEPENDENCIES}
-  nlohmann_json::nlohmann_json pugixml::pugixml yaml-cpp PkgConfig::CLP)
+  nlohmann_json::nlohmann_json pugixml::pugixml yaml-cpp ${CLP_LIBRARY} ${COIN_UTILS_LIBRARY})
+target_include_directories(unirack_topology SYSTEM PUBLIC ${CLP_INCLUDE_DIRS})
 unirack_unity(unirack_topology)
 unirack_explored(unirack_topology)
