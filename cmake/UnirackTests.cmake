@@ -82,7 +82,7 @@ foreach(index RANGE 1 ${UNIRACK_TEST_SHARDS})
     ${UNIRACK_TEST_SHARDS} ${zero_based})
 endforeach()
 # Every mutant under 100 interleavings takes minutes: ctest --preset dev -C full -L full
-if(NOT UNIRACK_SANITIZE)
+if(NOT UNIRACK_THREADED_TESTS_ONLY)
   unirack_add_shard(mutants_few "*EveryMutant*" 1 0)
   set_tests_properties(mutants_few PROPERTIES LABELS few)
 endif()

@@ -12,7 +12,7 @@ namespace unirack {
 namespace {
 
 // Changes whenever equal inputs may give other plans than before.
-constexpr uint64_t kPlannerVersion = 3;
+constexpr uint64_t kPlannerVersion = 4;
 
 constexpr uint64_t kDeviceScratchBytes = uint64_t{64} << 20;
 

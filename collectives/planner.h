@@ -33,7 +33,7 @@ struct Policy {
   uint64_t rail_piece_bytes = uint64_t{32} << 10;
   // A plan keeps its place in the next larger sizes while it is at most so much slower than the
   // best there, so that plans do not flip back and forth.
-  uint32_t keep_percent = 2;
+  uint32_t keep_percent = 1;
   // Of all plans that are written out for one size together; more are not considered, so that a
   // large pool is planned in time. The likeliest are written first.
   uint64_t steps_max = 1'500'000;

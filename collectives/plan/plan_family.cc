@@ -12,13 +12,17 @@ namespace {
 constexpr uint64_t kTileBytesMin = 1024;
 // Blocks are not cut smaller than this for the sake of a pipeline.
 constexpr uint64_t kPipelinedBytesMin = uint64_t{16} << 10;
-// A tile of more simulated steps than these takes tens of milliseconds.
+// A tile of no more simulated steps than these takes a millisecond.
+constexpr uint64_t kStepsFew = 5'000;
+// One of more than these takes tens of milliseconds.
 constexpr uint64_t kStepsMany = 40'000;
 // One of more than these takes seconds.
 constexpr uint64_t kStepsTooMany = 100'000;
-// What takes so many times as long as another plan will not be faster in smaller tiles; nor is
-// what is long to simulate looked at closely if it takes so many times as long.
+// What takes so many times as long as another plan will not be faster in smaller tiles (but trees
+// may be deep); nor is what is long to simulate looked at closely if it takes so many times as
+// long.
 constexpr uint64_t kGainMax = 4;
+constexpr uint64_t kDeepGainMax = 16;
 constexpr uint64_t kHeavyGainMax = 2;
 
 // Whether what takes so long at least gains less than 1% on what takes `time_ps`.
@@ -151,8 +155,14 @@ void PlanFamily::prepare(Candidate& candidate) const {
   candidate.simulator = std::make_unique<Simulator>(std::move(simulator).value());
   if (candidate.simulator->is_rough()) {
     candidate.sample = {.few = 0, .some = 1, .most = 1};
-  } else if (steps * candidate.simulator->class_count() > kStepsMany) {
+    return;
+  }
+  const uint64_t classes = candidate.simulator->class_count();
+  if (steps * classes > kStepsMany) {
     candidate.sample = {.few = 1, .some = 2, .most = 2};
+  } else if (classes > 1 && steps * classes <= kStepsFew) {
+    // Ranks that are not alike fall into step late, if ever.
+    candidate.sample = {.few = 16, .some = 56, .most = 64};
   }
 }
 
@@ -214,9 +224,10 @@ std::vector<uint64_t> PlanFamily::tiles_for(const Candidate& candidate, uint64_t
 }
 
 PlanFamily::Price PlanFamily::price(PlanId id, uint64_t count, uint64_t stop_ps) {
-  Price& price = prices_[std::make_tuple(id, count)];
+  const auto [at, is_new] = prices_.try_emplace(std::make_tuple(id, count));
+  Price& price = at->second;
   const bool is_enough = stop_ps > 0 && (price.time_ps >= stop_ps || is_too_long(price));
-  if (!price.is_known || (price.is_stopped && !is_enough)) price = look_up(id, count, stop_ps);
+  if (is_new || (price.is_stopped && !is_enough)) price = look_up(id, count, stop_ps);
   // Whoever was asked for before, and without a limit, must not change what is chosen.
   Price answer = price;
   answer.is_stopped |= stop_ps > 0 && is_too_long(price);
@@ -236,7 +247,6 @@ PlanFamily::Price PlanFamily::look_up(PlanId id, uint64_t count, uint64_t stop_p
       price = price_many(candidate, call, tiles);
     }
   }
-  price.is_known = true;
   return price;
 }
 
@@ -292,7 +302,8 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   const std::vector<uint64_t> tiles = tiles_for(candidate, count);
   if (tiles.empty()) return std::nullopt;
   const bool is_quick = candidate.sample.most > 2;
-  const uint64_t gain = is_quick ? kGainMax : kHeavyGainMax;
+  const uint64_t deep_gain = candidate.effort.is_vague ? kDeepGainMax : kGainMax;
+  const uint64_t gain = is_quick ? deep_gain : kHeavyGainMax;
   const uint64_t whole_stop_ps = rival_ps == UINT64_MAX ? 0 : rival_ps * gain;
   const Price whole = price({index, tiles[0]}, count, whole_stop_ps);
   const uint64_t whole_ps = whole.time_ps;
@@ -301,9 +312,11 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
   const uint64_t least_ps = at_least_ps(candidate, bytes_of(count));
   uint64_t best_ps = whole_ps;
   size_t best = 0;
+  std::vector<uint64_t> times(tiles.size(), 0);
+  times[0] = whole_ps;
   const auto consider = [&](size_t at) {
     const Price tried = price({index, tiles[at]}, count, best_ps + best_ps / 4);
-    const uint64_t time_ps = tried.time_ps;
+    const uint64_t time_ps = times[at] = tried.time_ps;
     if (time_ps > 0 && !tried.is_stopped && time_ps < best_ps) {
       best = at;
       best_ps = time_ps;
@@ -319,10 +332,12 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
       // A little worse may get better again, as lanes fall into step; much worse does not.
       if (consider(at) > best_ps + best_ps / 4) break;
     }
-    const size_t middle = best;
-    if (best_ps - best_ps / 6 <= rival_ps && !is_close(least_ps, best_ps)) {
-      if (middle > 1) consider(middle - 1);
-      if (middle + 1 < tiles.size()) consider(middle + 1);
+    const auto is_near = [&](size_t at) {
+      return at < times.size() && times[at] > 0 && times[at] <= best_ps + best_ps / 8;
+    };
+    for (size_t at = 2; at < tiles.size() && !is_close(least_ps, best_ps); at += 2) {
+      const bool may_win = best_ps - best_ps / 6 <= rival_ps;
+      if (may_win && (is_near(at - 1) || is_near(at + 1))) consider(at);
     }
   }
   // Smaller tiles must pay: each costs what no simulation knows of.

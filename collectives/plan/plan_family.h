@@ -71,9 +71,8 @@ class PlanFamily {
     Sample sample;
   };
   struct Price {
-    uint64_t time_ps = 0;  // 0: it cannot be priced
-    uint64_t work = 0;     // what simulating it took
-    bool is_known = false;
+    uint64_t time_ps = 0;     // 0: it cannot be priced
+    uint64_t work = 0;        // what simulating it took
     bool is_stopped = false;  // it takes longer than that, or is too long to simulate
     uint64_t period_tiles = 0;
     uint64_t period_ps = 0;
