@@ -332,6 +332,7 @@ std::optional<PlanFamily::Best> PlanFamily::best_tile(uint32_t index, uint64_t c
       // A little worse may get better again, as lanes fall into step; much worse does not.
       if (consider(at) > best_ps + best_ps / 4) break;
     }
+    // Then those in between, beside all that come close: the best may stand beside the second best.
     const auto is_near = [&](size_t at) {
       return at < times.size() && times[at] > 0 && times[at] <= best_ps + best_ps / 8;
     };
