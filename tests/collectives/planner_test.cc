@@ -234,12 +234,12 @@ TEST(Planner, APlanStaysWhileItIsHardlySlower) {
       ASSERT_TRUE(below && here && best);
       const uint64_t here_ps = time_of(**here, planner->network(), request);
       const uint64_t best_ps = time_of(**best, planner->network(), request);
-      EXPECT_LE(here_ps * 100, best_ps * 103);
+      EXPECT_LE(here_ps * 100, best_ps * 102);
       kept += here_ps > best_ps ? 1 : 0;
       // Every fourth power begins anew.
       if (power % 4 == 0 || (*below)->hash() == (*here)->hash()) continue;
       ++changed;
-      EXPECT_GT(time_of(**below, planner->network(), request) * 100, best_ps * 102);
+      EXPECT_GT(time_of(**below, planner->network(), request) * 100, best_ps * 101);
     }
   }
   EXPECT_GT(kept, 0);
